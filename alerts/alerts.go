@@ -1,0 +1,96 @@
+// Package alerts is the contract of who is told. Alerts know names and
+// fingerprints, never a value.
+package alerts
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/internal/key"
+)
+
+// Type is what happened to an alert. The texts are fixed: receivers match on them.
+type Type string
+
+// The life of an alert.
+const (
+	Opened   Type = "livekey.alert.opened"
+	Updated  Type = "livekey.alert.updated"
+	Resolved Type = "livekey.alert.resolved"
+)
+
+// Severity says who should wake up.
+type Severity string
+
+// Severities, from "good to know" to "wake somebody".
+const (
+	Info     Severity = "info"
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+// Alert is one state change of one cause. Its JSON is fixed: it is the webhook's
+// body, and what `livekey status` shows.
+type Alert struct {
+	Type      Type      `json:"type"`
+	Timestamp time.Time `json:"timestamp"`
+	Data      Data      `json:"data"`
+}
+
+// Data is the state of one cause. While it stays open, ID and Since stay.
+type Data struct {
+	ID       string            `json:"id"`
+	Cause    Cause             `json:"cause"`
+	Severity Severity          `json:"severity"`
+	Key      key.Name          `json:"key,omitempty"`
+	Provider string            `json:"provider,omitempty"`
+	Summary  string            `json:"summary"`
+	Since    time.Time         `json:"since"`
+	Evidence map[string]string `json:"evidence,omitempty"`
+	Affected []string          `json:"affected,omitempty"` // sinks, consumers, other keys
+	Actions  []string          `json:"actions,omitempty"`  // what to do, most useful first
+}
+
+// Cause is why an alert is open. There is one open alert per cause and subject.
+type Cause string
+
+// The causes. The set is fixed.
+const (
+	CandidateRejected  Cause = "candidate_rejected"
+	CandidateUnproved  Cause = "candidate_unproved"
+	CandidateWorse     Cause = "candidate_worse"
+	CandidateMisplaced Cause = "candidate_misplaced"
+	KeySuspect         Cause = "key_suspect"
+	KeyDead            Cause = "key_dead"
+	KeyBlocked         Cause = "key_blocked"
+	KeyExpiring        Cause = "key_expiring"
+	IssuerSuspect      Cause = "issuer_suspect"
+	IssuerUnreachable  Cause = "issuer_unreachable"
+	SourceUnreachable  Cause = "source_unreachable"
+	SourceMissing      Cause = "source_missing"
+	SinkFailed         Cause = "sink_failed"
+	ReloadFailed       Cause = "reload_failed"
+	RevokedEarly       Cause = "revoked_early"
+	OverlapTooLong     Cause = "overlap_too_long"
+	RotationComplete   Cause = "rotation_complete"
+	HoldersStale       Cause = "holders_stale"
+	VersionRegressed   Cause = "version_regressed"
+	Drift              Cause = "drift"
+	SelfDegraded       Cause = "self_degraded"
+)
+
+// A Channel delivers alerts to one place. The engine retries and keeps the queue in
+// the journal; Send is called again with the same Alert until it returns nil. An error
+// wrapping ErrRefused is final: the receiver will never take this alert.
+type Channel interface {
+	Send(ctx context.Context, a Alert) error
+}
+
+// Env is what a kind's constructor is given beside its settings.
+type Env struct {
+	Name string // under alerts:
+	Log  *slog.Logger
+	HTTP *httpclient.Factory
+}

@@ -1,0 +1,34 @@
+// Package admin is the daemon's front desk: the socket, health, and the client
+// that the command line uses. No answer ever carries a value.
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/report"
+)
+
+// Daemon is what the socket can ask of a running livekey. Safe for concurrent use.
+type Daemon interface {
+	Status() report.Status
+	// Ready says whether every required key of the named sinks is delivered; no
+	// name means all. What is missing is said in a line each. An unknown sink is an
+	// error wrapping key.ErrNotFound.
+	Ready(sinks []string) (missing []string, err error)
+	// Refresh asks the sources now, past every cache, and the issuers again. No name means all.
+	Refresh(ctx context.Context, names []key.Name) error
+	// Approve delivers a held candidate after a fresh proof. An empty version means
+	// the one that is held.
+	Approve(ctx context.Context, name key.Name, version key.Version, by Approval) error
+	// Pause proves and alerts, but writes nothing. An empty name means every key.
+	Pause(name key.Name, until time.Time, reason string) error
+	Resume(name key.Name) error
+}
+
+// Approval is who approved, and why. Both are kept.
+type Approval struct {
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+}

@@ -1,0 +1,2 @@
+// Package atomicfile is the only writer of files.
+package atomicfile

@@ -1,0 +1,115 @@
+// Package config reads livekey's YAML: strictly, with every fault at once, each
+// led by the path of its field and its place in the file. It is the only
+// importer of a YAML library. It does no I/O but reading the files it is given.
+package config
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+// Config is the whole configuration, defaults filled in.
+type Config struct {
+	Sources   map[string]Source
+	Keys      map[key.Name]Key
+	Sinks     map[string]Sink
+	Alerts    map[string]Channel
+	Providers map[string]Provider // the user's own
+	Policy    Policy              // what a key without a policy of its own has
+
+	StartupWait time.Duration
+	StateDir    string
+	SaltFile    string
+	Socket      string
+	Metrics     string // address, empty: off
+	Log         Log
+}
+
+// Source is a named connection. What the core does not know is the kind's own.
+type Source struct {
+	Name, Kind string
+	Settings   Node
+}
+
+// Key is one credential.
+type Key struct {
+	Name     key.Name
+	From     map[key.Part]key.Ref // one read of one version gives all parts, unless the config says otherwise
+	Provider string               // "" : decided by variable name or prefix, see catalog; "none"
+	BaseURL  string
+	With     map[string]string   // parameters of the provider
+	Env      map[string]key.Part // variable: part
+	Optional bool
+	Form     string            // token, text, pem, json; "" : as the provider's file states
+	Format   string            // plain, base64: how the field's bytes are wrapped
+	Trim     bool              // opt in to trimming what is proved and delivered
+	Allow    []string          // lint exceptions by name of the fault
+	Expect   map[string]string // identity fields that are pinned by hand
+	Follow   bool              // identity: follow
+	Policy   Policy
+	Node     Node // where it stands, for faults that are found later
+}
+
+// Policy decides when and how hard livekey asks, and what may pass.
+type Policy struct {
+	Refresh       time.Duration // 0: the source's own
+	Probe         time.Duration
+	ConfirmTimes  int
+	ConfirmOver   time.Duration
+	OnUnknown     OnUnknown
+	Grace         time.Duration
+	Budget        int
+	AllowRollback Rollback
+	WatchPrevious bool
+}
+
+// OnUnknown says what happens to a candidate that nobody can judge while a sink is empty.
+type OnUnknown string
+
+// What on_unknown may be.
+const (
+	Hold           OnUnknown = "hold"
+	PublishIfEmpty OnUnknown = "publish_if_empty"
+)
+
+// Rollback says when a version with a lower number may become current.
+type Rollback string
+
+// What allow_rollback may be.
+const (
+	RollbackNever     Rollback = "never"
+	RollbackConfirmed Rollback = "confirmed" // three reads over a minute agree
+	RollbackAlways    Rollback = "always"
+)
+
+// Sink is where consumers read.
+type Sink struct {
+	Name, Kind string
+	Keys       []key.Name // "all" already spelled out, sorted
+	Complete   bool       // delay the first write until every key is there
+	Settings   Node       // path, mode, owner, group, dialect, adopt, …: the kind's own
+}
+
+// Channel is where alerts go.
+type Channel struct {
+	Name, Kind string
+	Settings   Node
+}
+
+// Provider is a catalogue file of the user's own.
+type Provider struct {
+	Name string
+	File string
+	Node Node
+}
+
+// Log says how livekey logs.
+type Log struct {
+	Level  string // debug, info, warn, error
+	Format string // auto, text, json
+}
+
+// FileMode is a mode written as an octal string: "0640".
+type FileMode fs.FileMode

@@ -1,0 +1,133 @@
+// Package httpclient makes the only http.Clients that livekey has: no redirect is
+// followed, no proxy or TLS setting comes from the environment unless asked for, dials to
+// link-local and metadata addresses are refused after DNS, and every step has
+// a budget.
+package httpclient
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Budgets of one call. A body is bounded by whoever reads it, with ReadAll.
+const (
+	DialTimeout   = 5 * time.Second
+	TLSTimeout    = 5 * time.Second
+	HeaderTimeout = 10 * time.Second
+	Timeout       = 15 * time.Second // the whole call, body included
+	maxHeader     = 32 << 10
+	idleTimeout   = 90 * time.Second
+)
+
+// Options differ by what is called; the zero Options is a provider of the
+// catalogue: public roots, a few connections.
+type Options struct {
+	CAFile     string // PEM roots instead of the system's
+	ServerName string
+	ProxyEnv   bool // honour HTTPS_PROXY and NO_PROXY
+	MaxConns   int  // per host, 0: 10
+	Timeout    time.Duration
+	ClientCert *tls.Certificate
+}
+
+// Factory makes clients. The zero Factory is ready.
+type Factory struct {
+	// Agent is the User-Agent of every request.
+	Agent string
+}
+
+// Client returns a client of its own connection pool.
+func (f *Factory) Client(o Options) (*http.Client, error) {
+	tlsConf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read ca_file: %w", err)
+		}
+		tlsConf.RootCAs = x509.NewCertPool()
+		if !tlsConf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read ca_file %s: no PEM certificate inside", o.CAFile)
+		}
+	}
+	if o.ClientCert != nil {
+		tlsConf.Certificates = []tls.Certificate{*o.ClientCert}
+	}
+	dialer := &net.Dialer{Timeout: DialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata}
+	t := &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        tlsConf,
+		TLSHandshakeTimeout:    TLSTimeout,
+		ResponseHeaderTimeout:  HeaderTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		MaxConnsPerHost:        orDefault(o.MaxConns, 10),
+		MaxIdleConnsPerHost:    orDefault(o.MaxConns, 10),
+		IdleConnTimeout:        idleTimeout,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // a gzip bomb needs somebody who unpacks
+	}
+	if o.ProxyEnv {
+		t.Proxy = http.ProxyFromEnvironment
+	}
+	return &http.Client{
+		Transport:     withAgent{agent: f.agent(), next: t},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       orDefault(o.Timeout, Timeout),
+	}, nil
+}
+
+func (f *Factory) agent() string {
+	if f == nil || f.Agent == "" {
+		return "livekey"
+	}
+	return f.Agent
+}
+
+// ErrAddressRefused says that a name led to an address that no value may reach.
+var ErrAddressRefused = errors.New("address refused: link-local or cloud metadata")
+
+var awsMetadataV6 = netip.MustParseAddr("fd00:ec2::254")
+
+// refuseMetadata sees the address that is really dialed, so a name that
+// changes its mind between two look-ups gains nothing.
+func refuseMetadata(_ context.Context, _, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("dial: unreadable address: %w", err)
+	}
+	a := ap.Addr().Unmap()
+	if a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a.WithZone("") == awsMetadataV6 {
+		return ErrAddressRefused
+	}
+	return nil
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+type withAgent struct {
+	agent string
+	next  *http.Transport
+}
+
+func (w withAgent) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("User-Agent") == "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("User-Agent", w.agent)
+	}
+	return w.next.RoundTrip(r)
+}
+
+func (w withAgent) CloseIdleConnections() { w.next.CloseIdleConnections() }

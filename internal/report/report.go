@@ -1,0 +1,101 @@
+// Package report holds what livekey tells about itself: the JSON of status and
+// check. Its fields are fixed; times are UTC, empty ones are left out.
+package report
+
+import (
+	"time"
+
+	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/key"
+)
+
+// Status is what `livekey status` shows.
+type Status struct {
+	Ready  bool          `json:"ready"`
+	Keys   []Key         `json:"keys"`
+	Alerts []alerts.Data `json:"alerts"`
+}
+
+// Key is one key of a Status.
+type Key struct {
+	Name      key.Name   `json:"name"`
+	Provider  string     `json:"provider"`
+	Optional  bool       `json:"optional,omitempty"`
+	Current   *Current   `json:"current,omitempty"`
+	Candidate *Candidate `json:"candidate,omitempty"`
+	Older     []Older    `json:"older,omitempty"`
+	Sinks     []Sink     `json:"sinks,omitempty"`
+	// Holders is null where nobody may look.
+	Holders     *Holders  `json:"holders"`
+	PausedUntil time.Time `json:"paused_until,omitzero"`
+	NextProbeAt time.Time `json:"next_probe_at,omitzero"`
+}
+
+// Current is the delivered version of a key. Fingerprints are the short form.
+type Current struct {
+	Version     key.Version  `json:"version"`
+	Fingerprint string       `json:"fingerprint"`
+	Outcome     key.Outcome  `json:"outcome"`
+	Reason      key.Reason   `json:"reason,omitempty"`
+	Unproved    key.Reason   `json:"unproved,omitempty"` // why nobody proved what is delivered
+	Suspect     bool         `json:"suspect,omitempty"`  // rejected, not yet confirmed dead
+	CheckedAt   time.Time    `json:"checked_at,omitzero"`
+	DeliveredAt time.Time    `json:"delivered_at,omitzero"`
+	Identity    key.Identity `json:"identity,omitempty"`
+	ExpiresAt   time.Time    `json:"expires_at,omitzero"`
+}
+
+// Candidate is a version that is not delivered.
+type Candidate struct {
+	Version     key.Version `json:"version"`
+	Fingerprint string      `json:"fingerprint"`
+	Outcome     key.Outcome `json:"outcome"`
+	Reason      key.Reason  `json:"reason,omitempty"`
+	Detail      string      `json:"detail,omitempty"`
+	HeldBy      string      `json:"held_by,omitempty"` // rejected, malformed, worse, misplaced, regressed, unknown, paused
+	Since       time.Time   `json:"since,omitzero"`
+}
+
+// Older is a version that was delivered once.
+type Older struct {
+	Version     key.Version `json:"version"`
+	Fingerprint string      `json:"fingerprint"`
+	Outcome     key.Outcome `json:"outcome"`
+	CheckedAt   time.Time   `json:"checked_at,omitzero"`
+}
+
+// Sink is what one sink has of a key.
+type Sink struct {
+	Name        string    `json:"name"`
+	Path        string    `json:"path,omitempty"`
+	Fingerprint string    `json:"fingerprint,omitempty"`
+	WrittenAt   time.Time `json:"written_at,omitzero"`
+	ReloadOwed  bool      `json:"reload_owed,omitempty"`
+	Error       string    `json:"error,omitempty"`
+}
+
+// Holders counts consumers per version.
+type Holders struct {
+	Current  int       `json:"current"`
+	Older    int       `json:"older"`
+	LookedAt time.Time `json:"looked_at,omitzero"`
+}
+
+// Check is what `livekey check` prints.
+type Check struct {
+	Keys []Checked `json:"keys"`
+}
+
+// Checked is one key of a Check.
+type Checked struct {
+	Name       key.Name     `json:"name"`
+	Provider   string       `json:"provider"`
+	Outcome    key.Outcome  `json:"outcome"`
+	Reason     key.Reason   `json:"reason,omitempty"`
+	Detail     string       `json:"detail,omitempty"`
+	HTTPStatus int          `json:"http_status,omitempty"`
+	RequestID  string       `json:"request_id,omitempty"`
+	CheckedAt  time.Time    `json:"checked_at,omitzero"`
+	ExpiresAt  time.Time    `json:"expires_at,omitzero"`
+	Identity   key.Identity `json:"identity,omitempty"`
+}

@@ -1,0 +1,53 @@
+package secret
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"maps"
+	"slices"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+// Hasher makes fingerprints under one installation's salt. Safe for concurrent use.
+type Hasher struct{ salt Value }
+
+// NewHasher keeps salt, 32 random bytes in a fresh installation.
+func NewHasher(salt Value) Hasher { return Hasher{salt} }
+
+// Part is the fingerprint of one part, by which holders and sinks are matched.
+func (h Hasher) Part(v Value) key.Fingerprint { return h.sum(v.Reveal()) }
+
+// Version is the fingerprint of all parts in the order of their names. Of a
+// single part it is that part's own.
+func (h Hasher) Version(parts map[key.Part]Value) key.Fingerprint {
+	if len(parts) == 1 {
+		for _, v := range parts {
+			return h.Part(v)
+		}
+	}
+	var all []byte
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		// Lengths keep ("ab","c") apart from ("a","bc").
+		all = appendSized(all, []byte(name))
+		all = appendSized(all, parts[name].Reveal())
+	}
+	defer clear(all)
+	return h.sum(all)
+}
+
+// Epoch names the salt itself without revealing it: a new salt is a new epoch,
+// in which fingerprints of before mean nothing.
+func (h Hasher) Epoch() string { return h.sum([]byte("livekey epoch")).String() }
+
+func (h Hasher) sum(b []byte) key.Fingerprint {
+	mac := hmac.New(sha256.New, h.salt.Reveal())
+	mac.Write(b)
+	return key.Fingerprint(hex.EncodeToString(mac.Sum(nil)))
+}
+
+func appendSized(to, b []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(to, uint64(len(b))), b...)
+}

@@ -1,0 +1,63 @@
+// Package sources is the contract of what a key is read from. Each kind lives in
+// a folder of its own and passes the suite in sourcetest.
+package sources
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
+)
+
+// Record is what a source returned, bytes exactly as stored.
+type Record struct {
+	Data     secret.Value // the whole record; normalize opens fields
+	Version  key.Version  // empty: the source has none, the engine takes the fingerprint
+	Number   int64        // the version as a number that only grows, where the backend has one; else 0
+	Previous key.Version  // the version before it, if the backend keeps one
+	Created  time.Time
+	Expires  time.Time // of the lease or the record, if the backend says
+}
+
+// A Source reads records from one backend. It never writes, caches or retries;
+// the engine owns those. Safe for concurrent use.
+type Source interface {
+	// Fetch returns the record at loc, exactly as stored. One call costs one read:
+	// loc has no field, and keys that share a location share the call.
+	// It returns an error wrapping key.ErrNotFound if loc does not exist. No error
+	// carries bytes of a record.
+	Fetch(ctx context.Context, loc key.Location) (Record, error)
+}
+
+// A Batcher fetches many records in one call; results and errors are in the order of locs.
+type Batcher interface {
+	FetchBatch(ctx context.Context, locs []key.Location) ([]Record, []error)
+}
+
+// A Watcher calls changed when a record may have changed, and returns when ctx
+// ends (nil) or it can watch no longer (why). It carries no value: the engine
+// fetches. Polling goes on behind it.
+type Watcher interface {
+	Watch(ctx context.Context, locs []key.Location, changed func(key.Location)) error
+}
+
+// A Linter says, without any I/O, what is wrong with a location: an unknown
+// parameter, a path the kind cannot have. `config check` asks it.
+type Linter interface {
+	Lint(ref key.Ref) error
+}
+
+// A Pacer has a refresh interval of its own, used where the config says none.
+type Pacer interface {
+	Refresh() time.Duration
+}
+
+// Env is what a kind's constructor is given beside its settings.
+type Env struct {
+	Name string // under sources:
+	Log  *slog.Logger
+	HTTP *httpclient.Factory
+}

@@ -1,0 +1,76 @@
+// Package need says what a test needs beyond a plain `go test ./...`, and keeps
+// an account of every promise that went untested for want of it.
+package need
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+)
+
+// Environment of the tests. LIVEKEY_TEST=all turns on the groups that need root,
+// servers or system packages (`make test` sets it). LIVEKEY_TEST_REQUIRE=all makes
+// each skip a failure. LIVEKEY_TEST_SKIPS names a file to which skips are appended.
+const (
+	envAll     = "LIVEKEY_TEST"
+	envRequire = "LIVEKEY_TEST_REQUIRE"
+	envSkips   = "LIVEKEY_TEST_SKIPS"
+)
+
+// A Thing is something that a machine may lack.
+type Thing struct {
+	name  string
+	lacks func() string // why it is not there; "" if it is
+}
+
+// Things that a test may need.
+var (
+	Root  = Thing{"root", func() string { return unless(os.Geteuid() == 0, "not root") }}
+	Linux = Thing{"Linux", func() string { return unless(runtime.GOOS == "linux", "runs on "+runtime.GOOS) }}
+)
+
+// Program needs an executable in PATH.
+func Program(name string) Thing {
+	return Thing{name, func() string {
+		_, err := exec.LookPath(name)
+		return unless(err == nil, name+" is not installed")
+	}}
+}
+
+// All skips the test unless `make test` runs it and every thing is there.
+// promise says in a few words what stays untested, led by its number: "P6: ...".
+func All(t testing.TB, promise string, things ...Thing) {
+	t.Helper()
+	if os.Getenv(envAll) == "" {
+		t.Skipf("%s: part of `make test`, not of a plain go test", promise)
+	}
+	for _, thing := range things {
+		if why := thing.lacks(); why != "" {
+			skip(t, fmt.Sprintf("%s: %s (`sudo make deps` brings what a package can)", promise, why))
+		}
+	}
+}
+
+func skip(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv(envRequire) != "" {
+		t.Fatal("required here: " + why)
+	}
+	if path := os.Getenv(envSkips); path != "" {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, _ = fmt.Fprintln(f, why)
+			_ = f.Close()
+		}
+	}
+	t.Skip(why)
+}
+
+func unless(ok bool, why string) string {
+	if ok {
+		return ""
+	}
+	return why
+}
