@@ -22,13 +22,13 @@ const (
 )
 
 // Severity says who should wake up.
-type Severity string
+type Severity = key.Severity
 
 // Severities, from "good to know" to "wake somebody".
 const (
-	Info     Severity = "info"
-	Warning  Severity = "warning"
-	Critical Severity = "critical"
+	Info     = key.Info
+	Warning  = key.Warning
+	Critical = key.Critical
 )
 
 // Alert is one state change of one cause. Its JSON is fixed: it is the webhook's
@@ -42,7 +42,7 @@ type Alert struct {
 // Data is the state of one cause. While it stays open, ID and Since stay.
 type Data struct {
 	ID       string            `json:"id"`
-	Cause    Cause             `json:"cause"`
+	Cause    key.Cause         `json:"cause"`
 	Severity Severity          `json:"severity"`
 	Key      key.Name          `json:"key,omitempty"`
 	Provider string            `json:"provider,omitempty"`
@@ -52,34 +52,6 @@ type Data struct {
 	Affected []string          `json:"affected,omitempty"` // sinks, consumers, other keys
 	Actions  []string          `json:"actions,omitempty"`  // what to do, most useful first
 }
-
-// Cause is why an alert is open. There is one open alert per cause and subject.
-type Cause string
-
-// The causes. The set is fixed.
-const (
-	CandidateRejected  Cause = "candidate_rejected"
-	CandidateUnproved  Cause = "candidate_unproved"
-	CandidateWorse     Cause = "candidate_worse"
-	CandidateMisplaced Cause = "candidate_misplaced"
-	KeySuspect         Cause = "key_suspect"
-	KeyDead            Cause = "key_dead"
-	KeyBlocked         Cause = "key_blocked"
-	KeyExpiring        Cause = "key_expiring"
-	IssuerSuspect      Cause = "issuer_suspect"
-	IssuerUnreachable  Cause = "issuer_unreachable"
-	SourceUnreachable  Cause = "source_unreachable"
-	SourceMissing      Cause = "source_missing"
-	SinkFailed         Cause = "sink_failed"
-	ReloadFailed       Cause = "reload_failed"
-	RevokedEarly       Cause = "revoked_early"
-	OverlapTooLong     Cause = "overlap_too_long"
-	RotationComplete   Cause = "rotation_complete"
-	HoldersStale       Cause = "holders_stale"
-	VersionRegressed   Cause = "version_regressed"
-	Drift              Cause = "drift"
-	SelfDegraded       Cause = "self_degraded"
-)
 
 // A Channel delivers alerts to one place. The engine retries and keeps the queue in
 // the journal; Send is called again with the same Alert until it returns nil. An error
