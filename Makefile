@@ -1,0 +1,35 @@
+# Everything a developer runs. `make` alone prints this list.
+
+# The release build erases values from memory after use; see docs/adr/0005.
+export GOEXPERIMENT ?= runtimesecret
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 20s
+SOAK     ?= 10m
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fuzz bench soak deps
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/livekey, static, erasing values after use
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/livekey ./cmd/livekey
+
+test: ## every test, with the race detector and the real servers; installs nothing
+	@test/run/test.sh
+
+lint: ## golangci-lint, built once into the user's cache
+	@test/run/lint.sh
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	@test/run/fuzz.sh $(FUZZTIME)
+
+bench: ## the figures of the README, each beside its floor
+	@test/run/bench.sh
+
+soak: build ## the drill and the property tests again and again for SOAK (10m)
+	@test/run/soak.sh $(SOAK)
+
+deps: ## the system packages that the tests use (needs root)
+	@test/run/deps.sh

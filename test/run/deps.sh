@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs the system packages that tests use. Does nothing, and needs no root, when all are there.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+
+# What must be there, and the Debian package that brings it: a program, or a file.
+needs='
+gcc                    gcc
+/usr/include/stdlib.h  libc6-dev
+git                    git
+strace                 strace
+mkfs.ext4              e2fsprogs
+losetup                mount
+setpriv                util-linux
+gcore                  gdb
+'
+
+missing=()
+while read -r thing package; do
+	[ -n "$thing" ] || continue
+	case $thing in
+	/*) [ -e "$thing" ] || missing+=("$package") ;;
+	*) command -v "$thing" >/dev/null || missing+=("$package") ;;
+	esac
+done <<<"$needs"
+
+if [ ${#missing[@]} -eq 0 ]; then
+	echo "every package that the tests use is installed"
+	exit 0
+fi
+if ! command -v apt-get >/dev/null; then
+	echo "install with this system's package manager what Debian calls: ${missing[*]}" >&2
+	exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+	echo "not root, so nothing was installed; missing: ${missing[*]} (\`sudo make deps\`)" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -q -y --no-install-recommends "${missing[@]}"
