@@ -5,16 +5,12 @@
 package httpclient
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
-	"syscall"
 	"time"
 )
 
@@ -32,10 +28,12 @@ const (
 // catalogue: public roots, a few connections.
 type Options struct {
 	CAFile     string // PEM roots instead of the system's
-	ServerName string
-	ProxyEnv   bool // honour HTTPS_PROXY and NO_PROXY
-	MaxConns   int  // per host, 0: 10
-	Timeout    time.Duration
+	ServerName string // expected in the certificate, where it is not the host's
+	// ProxyEnv honours HTTPS_PROXY and NO_PROXY. The proxy then does the last
+	// look-up, so only its own address is checked here.
+	ProxyEnv   bool
+	MaxConns   int           // per host, 0: 10
+	Timeout    time.Duration // of the whole call, 0: Timeout
 	ClientCert *tls.Certificate
 }
 
@@ -45,7 +43,10 @@ type Factory struct {
 	Agent string
 }
 
-// Client returns a client of its own connection pool.
+// Client returns a client with a connection pool of its own. Connections stay
+// warm, so a call costs one round trip; as net/http does, a GET whose warm
+// connection died before any byte of an answer is sent once more on a new one.
+// It does no I/O but reading CAFile.
 func (f *Factory) Client(o Options) (*http.Client, error) {
 	tlsConf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
 	if o.CAFile != "" {
@@ -89,25 +90,6 @@ func (f *Factory) agent() string {
 		return "livekey"
 	}
 	return f.Agent
-}
-
-// ErrAddressRefused says that a name led to an address that no value may reach.
-var ErrAddressRefused = errors.New("address refused: link-local or cloud metadata")
-
-var awsMetadataV6 = netip.MustParseAddr("fd00:ec2::254")
-
-// refuseMetadata sees the address that is really dialed, so a name that
-// changes its mind between two look-ups gains nothing.
-func refuseMetadata(_ context.Context, _, address string, _ syscall.RawConn) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("dial: unreadable address: %w", err)
-	}
-	a := ap.Addr().Unmap()
-	if a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a.WithZone("") == awsMetadataV6 {
-		return ErrAddressRefused
-	}
-	return nil
 }
 
 func orDefault[T int | time.Duration](v, def T) T {
