@@ -4,7 +4,6 @@
 package config
 
 import (
-	"io/fs"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -25,6 +24,8 @@ type Config struct {
 	Socket      string
 	Metrics     string // address, empty: off
 	Log         Log
+
+	policies []Node // where the policy stands, one for each file
 }
 
 // Source is a named connection. What the core does not know is the kind's own.
@@ -110,6 +111,3 @@ type Log struct {
 	Level  string // debug, info, warn, error
 	Format string // auto, text, json
 }
-
-// FileMode is a mode written as an octal string: "0640".
-type FileMode fs.FileMode

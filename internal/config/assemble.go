@@ -1,0 +1,248 @@
+package config
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+// Kinds are the kinds that this binary has, as the caller's tables name them.
+type Kinds struct {
+	Sources, Sinks, Channels []string
+}
+
+// top is the shape of one file.
+type top struct {
+	Sources     map[string]Node `yaml:"sources"`
+	Keys        map[string]Node `yaml:"keys"`
+	Sinks       map[string]Node `yaml:"sinks"`
+	Alerts      map[string]Node `yaml:"alerts"`
+	Providers   map[string]Node `yaml:"providers"`
+	Policy      Node            `yaml:"policy"`
+	StartupWait time.Duration   `yaml:"startup_wait"`
+	StateDir    string          `yaml:"state_dir"`
+	SaltFile    string          `yaml:"salt_file"`
+	Socket      string          `yaml:"socket"`
+	Log         Node            `yaml:"log"`
+}
+
+// builder makes one Config of the files, and remembers who said what.
+type builder struct {
+	*collector
+	cfg   *Config
+	kinds Kinds
+	said  map[string]Node // by path, each field and entry that may be said once
+
+	sources, keys, sinks, alerts, providers map[string]Node
+}
+
+// assemble reads the files over the defaults in cfg. If it returns Faults, the
+// Config has what was right, so that its entries can be checked further.
+func assemble(docs []*document, kinds Kinds, cfg *Config, c *collector) (*Config, error) {
+	b := &builder{
+		collector: c, cfg: cfg, kinds: kinds, said: make(map[string]Node),
+		sources: make(map[string]Node), keys: make(map[string]Node), sinks: make(map[string]Node),
+		alerts: make(map[string]Node), providers: make(map[string]Node),
+	}
+	for _, d := range docs {
+		if rest := c.take(d.open()); len(rest) > 0 {
+			return nil, rest[0]
+		}
+		if d.vet(c, true) {
+			b.file(Node{doc: d, yaml: d.root})
+		}
+	}
+	b.buildSources()
+	b.buildProviders()
+	b.buildKeys()
+	b.buildSinks()
+	b.buildAlerts()
+	if len(c.list) == 0 && len(cfg.Keys) == 0 {
+		c.add(docs[0].fault(0, 0, "keys", "no key is named, so there is nothing to do",
+			"livekey config init writes an example"))
+	}
+	return cfg, c.err()
+}
+
+// file takes one file's sections and settings.
+func (b *builder) file(n Node) {
+	c := b.cfg
+	t := top{StartupWait: c.StartupWait, StateDir: c.StateDir, SaltFile: c.SaltFile, Socket: c.Socket}
+	b.take(n.Decode(&t))
+	c.StartupWait, c.StateDir, c.SaltFile, c.Socket = t.StartupWait, t.StateDir, t.SaltFile, t.Socket
+
+	b.once(n, "startup_wait", "state_dir", "salt_file", "socket")
+	b.absolute(n, "state_dir", c.StateDir)
+	b.absolute(n, "socket", c.Socket)
+	if len(c.Socket) > maxSocketPath {
+		b.add(n.fault("socket", "longer than the 107 bytes that a socket's path may have", ""))
+	}
+	if c.SaltFile != "" {
+		b.absolute(n, "salt_file", c.SaltFile)
+	}
+	b.once(t.Policy, "refresh", "probe", "confirm", "on_unknown", "grace", "budget", "allow_rollback", "watch_previous")
+	c.Policy = b.policy(t.Policy, c.Policy)
+	c.policies = append(c.policies, t.Policy)
+	b.once(t.Log, "level", "format")
+	b.take(t.Log.Decode(&c.Log))
+	b.take(t.Log.oneOf("level", c.Log.Level, "debug", "info", "warn", "error"))
+	b.take(t.Log.oneOf("format", c.Log.Format, "auto", "text", "json"))
+
+	b.gather(b.sources, t.Sources)
+	b.gather(b.keys, t.Keys)
+	b.gather(b.sinks, t.Sinks)
+	b.gather(b.alerts, t.Alerts)
+	b.gather(b.providers, t.Providers)
+}
+
+// maxSocketPath is what sockaddr_un holds on Linux, less the final NUL.
+const maxSocketPath = 107
+
+// gather adds a file's entries to a section; a name of another file is a fault.
+func (b *builder) gather(section, entries map[string]Node) {
+	for name, n := range entries {
+		if b.claim(n) {
+			section[name] = n
+		}
+	}
+}
+
+// once holds that fields are said in one file only.
+func (b *builder) once(n Node, fields ...string) {
+	for _, f := range fields {
+		if child, ok := n.field(f); ok {
+			b.claim(child)
+		}
+	}
+}
+
+func (b *builder) claim(n Node) bool {
+	first, twice := b.said[n.path]
+	if twice && first.doc != n.doc { // within one file the decoder has said so
+		b.add(n.nameFault("said twice: first at "+first.place(), "keep one of them"))
+		return false
+	}
+	b.said[n.path] = n
+	return true
+}
+
+func (b *builder) absolute(n Node, field, path string) {
+	if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
+		b.add(n.fault(field, "must be an absolute path", "begin it with /"))
+	}
+}
+
+// named checks the name of an entry of sources, sinks, alerts or providers: it
+// stands before :// in references and is part of default paths.
+func (b *builder) named(n Node) bool {
+	if sourceName.MatchString(n.name.Value) {
+		return true
+	}
+	b.add(n.nameFault("not a name", "a name has letters, digits, and _ . - after the first"))
+	return false
+}
+
+// entry checks an entry that has a kind: kind and what is left for it.
+func (b *builder) entry(n Node, kinds []string) (kind string, settings Node, ok bool) {
+	if y := target(n.yaml); !b.named(n) {
+		return "", n, false
+	} else if !n.empty() && !isMapping(y) {
+		b.add(n.fault("", "must have fields of its own", "write them below it, indented, as name: value"))
+		return "", n, false
+	}
+	b.absoluteFiles(n)
+	at, said := n.field("kind")
+	if !said {
+		kind = n.name.Value
+		if !slices.Contains(kinds, kind) {
+			hint := didYouMean(kind, kinds)
+			if hint == "" {
+				hint = "the kinds are " + list(kinds)
+			}
+			f := n.nameFault("required, because the entry's name is no kind", hint)
+			f.Path = joinPath(n.path, "kind")
+			b.add(f)
+			return "", n, false
+		}
+		return kind, n, true
+	}
+	err := at.Decode(&kind)
+	if err == nil {
+		err = n.oneOf("kind", kind, kinds...)
+	}
+	b.take(err)
+	return kind, n.without("kind"), err == nil
+}
+
+// absoluteFiles holds that every *_file and *_dir of an entry, however deep, is
+// absolute: a daemon's working folder is nobody's business.
+func (b *builder) absoluteFiles(n Node) {
+	y := target(n.yaml)
+	if !isMapping(y) {
+		return
+	}
+	for pair := range slices.Chunk(y.Content, 2) {
+		child, value := n.child(pair[0], pair[1]), target(pair[1])
+		name := pair[0].Value
+		switch {
+		case isMapping(value):
+			b.absoluteFiles(child)
+		case isScalar(value) && value.Value != "" && (strings.HasSuffix(name, "_file") || strings.HasSuffix(name, "_dir")):
+			b.absolute(child, "", value.Value)
+		}
+	}
+}
+
+func (b *builder) buildSources() {
+	b.cfg.Sources = make(map[string]Source)
+	for name, n := range b.sources {
+		if kind, settings, ok := b.entry(n, b.kinds.Sources); ok {
+			b.cfg.Sources[name] = Source{Name: name, Kind: kind, Settings: settings}
+		}
+	}
+}
+
+func (b *builder) buildAlerts() {
+	b.cfg.Alerts = make(map[string]Channel)
+	for name, n := range b.alerts {
+		if kind, settings, ok := b.entry(n, b.kinds.Channels); ok {
+			b.cfg.Alerts[name] = Channel{Name: name, Kind: kind, Settings: settings}
+		}
+	}
+}
+
+func (b *builder) buildProviders() {
+	b.cfg.Providers = make(map[string]Provider)
+	for name, n := range b.providers {
+		var spec struct {
+			File string `yaml:"file"`
+		}
+		b.take(n.Decode(&spec))
+		switch _, said := n.field("file"); {
+		case !b.named(n):
+			continue
+		case name == NoProvider:
+			b.add(n.nameFault("this name means that nobody can prove a key", "choose another"))
+			continue
+		case !said:
+			b.add(n.fault("file", "required", "name the provider's file: file: /etc/livekey/providers/…"))
+			continue
+		}
+		b.absolute(n, "file", spec.File)
+		b.cfg.Providers[name] = Provider{Name: name, File: spec.File, Node: n}
+	}
+}
+
+func (b *builder) buildKeys() {
+	b.cfg.Keys = make(map[key.Name]Key)
+	for _, name := range slices.Sorted(maps.Keys(b.keys)) { // the order decides which key names a source first
+		k, ok := b.key(b.keys[name])
+		if ok {
+			b.cfg.Keys[k.Name] = k
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package config
+
+import "time"
+
+// policySpec is a policy as the file writes it.
+type policySpec struct {
+	Refresh time.Duration `yaml:"refresh"`
+	Probe   time.Duration `yaml:"probe"`
+	Confirm struct {
+		Times int           `yaml:"times"`
+		Over  time.Duration `yaml:"over"`
+	} `yaml:"confirm"`
+	OnUnknown     OnUnknown     `yaml:"on_unknown"`
+	Grace         time.Duration `yaml:"grace"`
+	Budget        int           `yaml:"budget"`
+	AllowRollback Rollback      `yaml:"allow_rollback"`
+	WatchPrevious bool          `yaml:"watch_previous"`
+}
+
+// shortest is the shortest duration that makes sense: below it livekey would ask
+// without pause.
+const shortest = 50 * time.Millisecond
+
+// policy reads n over p.
+func (b *builder) policy(n Node, p Policy) Policy {
+	spec := policySpec{
+		Refresh: p.Refresh, Probe: p.Probe, OnUnknown: p.OnUnknown, Grace: p.Grace, Budget: p.Budget,
+		AllowRollback: p.AllowRollback, WatchPrevious: p.WatchPrevious,
+	}
+	spec.Confirm.Times, spec.Confirm.Over = p.ConfirmTimes, p.ConfirmOver
+	var c collector
+	c.take(n.Decode(&spec))
+	if len(c.list) > 0 { // what could not be read cannot be judged
+		b.take(c.err())
+		return p
+	}
+	for field, d := range map[string]time.Duration{
+		"refresh": spec.Refresh, "probe": spec.Probe, "confirm.over": spec.Confirm.Over, "grace": spec.Grace,
+	} {
+		if d < shortest && (d != 0 || field != "refresh") {
+			b.add(n.fault(field, "shorter than 50ms", ""))
+		}
+	}
+	if spec.Confirm.Times < 1 {
+		b.add(n.fault("confirm.times", "must be 1 or more", ""))
+	}
+	if spec.Budget < 1 {
+		b.add(n.fault("budget", "must be 1 or more", "it counts the live calls of one key in a day"))
+	}
+	b.take(n.oneOf("on_unknown", string(spec.OnUnknown), string(Hold), string(PublishIfEmpty)))
+	b.take(n.oneOf("allow_rollback", string(spec.AllowRollback),
+		string(RollbackNever), string(RollbackConfirmed), string(RollbackAlways)))
+	return Policy{
+		Refresh: spec.Refresh, Probe: spec.Probe, ConfirmTimes: spec.Confirm.Times, ConfirmOver: spec.Confirm.Over,
+		OnUnknown: spec.OnUnknown, Grace: spec.Grace, Budget: spec.Budget,
+		AllowRollback: spec.AllowRollback, WatchPrevious: spec.WatchPrevious,
+	}
+}
