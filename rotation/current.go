@@ -1,0 +1,196 @@
+package rotation
+
+import (
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/schedule"
+)
+
+// checked takes a verdict to the version it was made for. A source may have gone
+// back to an old version: then it is both, and both are told.
+func (t *turn) checked(e Checked) {
+	for _, v := range t.s.all() {
+		if v.Fingerprint != e.Verdict.Fingerprint {
+			continue
+		}
+		v.Latest = e.Verdict
+		if e.Verdict.Outcome != key.Unknown || e.Verdict.Reason == key.NoProvider {
+			v.Last = e.Verdict
+		}
+	}
+	if v := t.s.old(e.Verdict.Fingerprint); v != nil {
+		t.oldChecked(v, e.Verdict)
+	}
+	switch v := t.s.Find(e.Verdict.Fingerprint); v {
+	case nil: // a version that nobody follows any more
+	case t.s.Candidate:
+		t.candidateChecked(v, e.Verdict)
+	case t.s.Delivering:
+		t.deliveringChecked(v, e.Verdict)
+	case t.s.Current:
+		t.currentChecked(v, e)
+	}
+}
+
+// deliveringChecked renews the proof that a slow sink waits for, or takes the
+// version back if it may not be delivered any more.
+func (t *turn) deliveringChecked(d *Version, v key.Verdict) {
+	lives := v.Outcome == key.Live || v.Reason == key.NoProvider
+	if !lives && v.Outcome != key.Dead {
+		d.Due = t.retry(d.Attempt, retryBase, v.RetryAfter)
+		d.Attempt++
+		return
+	}
+	if lives {
+		switch why, _ := t.obstacle(d); why {
+		case HoldNone:
+			t.handOver(d)
+			return
+		case HoldComparing:
+			d.Due = t.retry(0, retryBase, 0)
+			t.check(t.s.Current, Candidate, "what is being delivered is to be compared with it")
+			return
+		}
+	}
+	t.takeBack("it may not replace the current version any more", HoldNone)
+	if t.s.Candidate == d {
+		t.candidateChecked(d, v)
+	}
+}
+
+// takeBack makes what no sink has written yet a candidate again, unless the
+// source has moved on. A sink may be writing it in this moment: it is watched.
+func (t *turn) takeBack(reason string, why Hold) {
+	d := t.s.Delivering
+	t.do(Withdraw{Fingerprint: d.Fingerprint, Reason: reason})
+	t.s.Delivering = nil
+	t.pushOlder(*d)
+	if t.s.Candidate == nil {
+		t.s.Candidate = d
+		t.hold(d, why)
+	}
+}
+
+func (t *turn) currentChecked(c *Version, e Checked) {
+	v := e.Verdict
+	switch {
+	case v.Outcome == key.Live:
+		t.currentLives(c, v)
+	case v.Outcome == key.Dead:
+		t.currentRejected(c, e)
+	case v.Reason == key.NoProvider:
+		c.Due = schedule.NextCheck(t.now, time.Time{}, t.p.Probe, t.p.Phase)
+		t.refill(NoProvider)
+	case v.Reason == key.Unauthenticated:
+		t.currentDoubted(c, v)
+	default:
+		c.Due = t.retry(c.Attempt, shakenBase, v.RetryAfter)
+		c.Attempt++
+	}
+	t.weigh()
+}
+
+func (t *turn) currentLives(c *Version, v key.Verdict) {
+	c.Rejections, c.RejectedFirst, c.Doubts, c.Attempt = 0, time.Time{}, 0, 0
+	t.s.Dead = false
+	t.resolve("the issuer calls it live", key.KeySuspect, key.KeyDead)
+	if c.Unproved != "" {
+		c.Unproved = ""
+		t.resolve("the issuer calls it live", key.CandidateUnproved)
+	}
+	if v.Reason == key.Blocked {
+		t.do(t.blockedAlert(c))
+	} else {
+		t.resolve("it can be used again", key.KeyBlocked)
+	}
+	t.pin(v.Identity)
+	c.Due = schedule.NextCheck(t.now, v.ExpiresAt, t.p.Probe, t.p.Phase)
+	if v.Reason == key.RateLimited {
+		c.Due = t.now.Add(max(v.RetryAfter, c.Due.Sub(t.now)))
+	}
+	t.refill(Proven)
+}
+
+// pin keeps the owner of the first proved version, unless the config says who it is.
+func (t *turn) pin(id key.Identity) {
+	if t.p.Follow {
+		return
+	}
+	for _, field := range t.p.Pin {
+		if id[field] == "" || t.s.Identity[field] != "" {
+			continue
+		}
+		grown := key.Identity{field: id[field]}
+		for k, v := range t.s.Identity {
+			grown[k] = v
+		}
+		t.s.Identity = grown
+	}
+}
+
+// currentRejected: suspect first, dead later. At the first rejection the source
+// is read past every cache, since the replacement may already be there.
+func (t *turn) currentRejected(c *Version, e Checked) {
+	c.Rejections++
+	c.Attempt, c.Doubts = 0, 0
+	if c.Rejections == 1 {
+		c.RejectedFirst = t.now
+		t.do(Refetch{Reason: "the issuer refused the current version"})
+	}
+	between := t.p.ConfirmOver
+	if t.p.ConfirmTimes > 1 {
+		between /= time.Duration(t.p.ConfirmTimes - 1)
+	}
+	c.Due = t.now.Add(max(between, e.Verdict.RetryAfter))
+	confirmed := c.Rejections >= t.p.ConfirmTimes && t.now.Sub(c.RejectedFirst) >= t.p.ConfirmOver
+	if !confirmed || e.Verdict.Control == key.ControlSilent || e.Issuer == IssuerSuspect {
+		return
+	}
+	t.s.Dead = true
+	t.resolve("it is confirmed dead", key.KeySuspect)
+	c.Due = schedule.NextCheck(t.now, time.Time{}, t.p.Probe, t.p.Phase)
+	if e.Issuer != IssuerGone { // else one alert speaks for all keys of the host
+		t.do(t.deadAlert(c))
+	}
+}
+
+// currentDoubted: a rejection that carries no mark of the issuer changes
+// nothing, but somebody should know when it keeps coming.
+func (t *turn) currentDoubted(c *Version, v key.Verdict) {
+	if c.Doubts == 0 {
+		c.DoubtedFirst = t.now
+	}
+	c.Doubts++
+	between := t.p.ConfirmOver / time.Duration(max(1, t.p.ConfirmTimes-1))
+	c.Due = t.now.Add(max(between, v.RetryAfter))
+	if c.Doubts >= t.p.ConfirmTimes && t.now.Sub(c.DoubtedFirst) >= t.p.ConfirmOver {
+		c.Due = schedule.NextCheck(t.now, time.Time{}, t.p.Probe, t.p.Phase)
+		t.do(t.suspectAlert(c))
+	}
+}
+
+// weigh looks again at a candidate that was held for a reason that may be gone.
+func (t *turn) weigh() {
+	if c := t.s.Candidate; c != nil {
+		switch c.Hold {
+		case HoldComparing, HoldWorse, HoldPaused:
+			if t.now.Sub(c.Last.CheckedAt) >= sameMinute && c.Last.Outcome == key.Live {
+				c.Hold = HoldNone
+				t.check(c, Candidate, "looked at again")
+			} else {
+				t.weighed(c)
+			}
+		}
+	}
+	t.fillEmpty()
+}
+
+// weighed judges a candidate again. A current version that could not be judged in this
+// minute either counts with its last known verdict.
+func (t *turn) weighed(c *Version) {
+	if cur := t.s.Current; cur != nil && c.Hold == HoldComparing && t.now.Sub(cur.Latest.CheckedAt) >= sameMinute {
+		return // its verdict is still to come
+	}
+	t.judge(c)
+}

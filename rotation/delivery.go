@@ -1,0 +1,127 @@
+package rotation
+
+import (
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/schedule"
+)
+
+// delivered moves the stages on: what the first sink has is current.
+func (t *turn) delivered(e Delivered) {
+	switch {
+	case t.s.Delivering != nil && t.s.Delivering.Fingerprint == e.Fingerprint:
+		t.promote(t.s.Delivering, e)
+		t.s.Delivering = nil
+	case t.s.Candidate != nil && t.s.Candidate.Fingerprint == e.Fingerprint:
+		t.promote(t.s.Candidate, e) // published unproved, or written in the moment of a pause
+		t.s.Candidate = nil
+	case t.s.Current != nil && t.s.Current.Fingerprint == e.Fingerprint:
+		t.s.Current.Unproved = e.Unproved
+		if e.Unproved == "" {
+			t.resolve("it is proved", key.CandidateUnproved)
+		}
+	default:
+		if v := t.s.Find(e.Fingerprint); v != nil && v.Delivered.IsZero() {
+			v.Delivered = t.now
+		}
+		return
+	}
+	t.s.Lacking = e.Lacking
+	if e.Lacking != LackingNothing {
+		return
+	}
+	var kept []Version
+	for _, v := range t.s.Older {
+		if v.Delivered.IsZero() { // handed over, overtaken, in no sink
+			continue
+		}
+		if v.Replaced.IsZero() {
+			v.Replaced = t.now
+		}
+		kept = append(kept, v)
+	}
+	t.s.Older = kept
+}
+
+func (t *turn) promote(v *Version, e Delivered) {
+	if old := t.s.Current; old != nil {
+		t.pushOlder(*old)
+	}
+	t.drop(v.Fingerprint)
+	approved := v.Approved
+	v.Hold, v.Approved, v.Retired, v.Replaced = HoldNone, false, false, time.Time{}
+	v.Delivered, v.Unproved = t.now, e.Unproved
+	v.Rejections, v.RejectedFirst, v.Attempt, v.Reread = 0, time.Time{}, 0, time.Time{}
+	v.Due = schedule.NextCheck(t.now, v.Last.ExpiresAt, t.p.Probe, t.p.Phase)
+	t.s.Current, t.s.Dead = v, false
+	if approved { // the person chose this owner
+		t.s.Identity = nil
+	}
+	if v.Number > 0 { // a lower number that got here was meant
+		t.s.Highest = v.Number
+	}
+	t.pin(v.Last.Identity)
+	t.resolve("another version is delivered", key.KeySuspect, key.KeyDead, key.CandidateRejected,
+		key.CandidateWorse, key.CandidateMisplaced, key.VersionRegressed)
+	switch {
+	case e.Unproved == "" || e.Unproved == key.NoProvider:
+		t.resolve("another version is delivered", key.CandidateUnproved)
+	default:
+		v.Due = t.retry(0, retryBase, 0)
+		t.do(t.deliveredUnprovedAlert(v))
+	}
+	if v.Last.Reason == key.Blocked {
+		t.do(t.blockedAlert(v))
+	} else {
+		t.resolve("another version is delivered", key.KeyBlocked)
+	}
+}
+
+// pause takes back what no sink has written yet.
+func (t *turn) pause(until time.Time) {
+	t.s.Paused = until
+	if t.s.Delivering != nil && t.paused() {
+		t.takeBack("paused by a person", HoldPaused)
+	}
+}
+
+// lacked: a sink is behind or empty. The current version goes there only with a
+// proof of this moment, or by an exception that needs an empty sink.
+func (t *turn) lacked(e Lacked) {
+	if t.s.Lacking != LackingAll || e.How == LackingNothing {
+		t.s.Lacking = e.How
+	}
+	if c := t.s.Current; c != nil && e.How != LackingNothing {
+		t.check(c, Candidate, "a sink lacks the current version")
+	}
+	t.fillEmpty()
+}
+
+// refill delivers the current version, just proved, to the sinks that lack it,
+// unless its successor is on the way to them.
+func (t *turn) refill(how Exception) {
+	if t.s.Lacking == LackingNothing || t.s.Delivering != nil || t.paused() {
+		return
+	}
+	t.do(Deliver{Fingerprint: t.s.Current.Fingerprint, Exception: how, Reason: "a sink lacks the current version"})
+}
+
+// fillEmpty uses the exceptions for an empty sink: a version that the journal
+// knows as live, or, where the config says so, one that nobody could judge yet.
+func (t *turn) fillEmpty() {
+	if t.s.Delivering != nil || t.paused() {
+		return
+	}
+	c, next := t.s.Current, t.s.Candidate
+	switch {
+	case c != nil && t.s.Lacking == LackingAll && c.Last.Outcome == key.Live && c.Latest.Unasked():
+		if c.Unproved != c.Latest.Reason {
+			t.do(Deliver{Fingerprint: c.Fingerprint, Exception: KnownLive, Reason: "the sink is empty, and it was live when last asked"})
+			t.do(t.deliveredUnprovedAlert(c))
+		}
+	case c == nil && next != nil && t.p.PublishIfEmpty && t.s.StartOver &&
+		next.Hold == HoldUnknown && next.Latest.Unasked():
+		t.do(Deliver{Fingerprint: next.Fingerprint, Exception: PublishIfEmpty, Reason: "the sink is empty, and on_unknown says so"})
+	}
+}

@@ -1,0 +1,432 @@
+package rotation
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+	"pgregory.net/rapid"
+)
+
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func policy() Policy {
+	return Policy{
+		Key: "K", Provider: "issuer", From: "file:///k",
+		Probe: 10 * time.Minute, ConfirmTimes: 3, ConfirmOver: 90 * time.Second, Grace: 24 * time.Hour,
+		Rollback: RollbackConfirmed, WatchPrevious: true, Pin: []string{"organization"},
+	}
+}
+
+// world is a model of all that Next cannot see: a source, an issuer, two sinks,
+// and the engine between them, reduced to what it must do.
+type world struct {
+	t    *rapid.T
+	p    Policy
+	s    State
+	now  time.Time
+	wake time.Time
+
+	source  int            // which version the source has, -1: none
+	number  bool           // the source numbers its versions
+	truth   map[int]string // issuer's view of each version
+	road    string         // how the way to the issuer is
+	sinks   [2]key.Fingerprint
+	broken  [2]bool
+	pending *Deliver
+	answers map[key.Fingerprint]key.Verdict // last that the issuer itself gave
+	dead    bool                            // key_dead is open
+	ever    []key.Fingerprint               // delivered, in order
+	gone    map[key.Fingerprint]bool        // retired, or beyond the ten
+	okayed  map[key.Fingerprint]bool        // approved by a person
+	depth   int
+}
+
+const versions = 8
+
+func fp(i int) key.Fingerprint { return key.Fingerprint(fmt.Sprintf("%064d", i)) }
+
+func newWorld(t *rapid.T, p Policy) *world {
+	w := &world{
+		t: t, p: p, now: t0, source: -1, road: "open", truth: map[int]string{},
+		answers: map[key.Fingerprint]key.Verdict{}, gone: map[key.Fingerprint]bool{}, okayed: map[key.Fingerprint]bool{},
+	}
+	for i := range versions {
+		w.truth[i] = "live"
+	}
+	w.send(Started{At: w.now})
+	return w
+}
+
+// verdict is what a probe of f learns now.
+func (w *world) verdict(f key.Fingerprint) key.Verdict {
+	v := key.Verdict{Fingerprint: f, CheckedAt: w.now}
+	switch w.road {
+	case "down":
+		v.Reason = key.Transient
+		return v
+	case "portal":
+		v.Reason = key.Intercepted
+		return v
+	case "unmarked":
+		v.Reason = key.Unauthenticated
+		return v
+	}
+	v.Identity = key.Identity{"organization": "ours"}
+	v.Outcome, v.Reason = key.Live, key.Valid
+	for i := range versions {
+		if fp(i) != f {
+			continue
+		}
+		switch w.truth[i] {
+		case "dead":
+			v.Outcome, v.Reason, v.Control = key.Dead, key.Invalid, key.ControlGood
+		case "blocked":
+			v.Reason, v.Which = key.Blocked, "no_credit"
+		case "limited":
+			v.Reason = key.RateLimited
+		case "foreign":
+			v.Identity = key.Identity{"organization": "theirs"}
+		}
+	}
+	w.answers[f] = v
+	return v
+}
+
+func (w *world) send(e Event) {
+	w.depth++
+	defer func() { w.depth-- }()
+	if w.depth > 60 {
+		w.t.Fatalf("events cause events without end: %T", e)
+	}
+	before := w.s
+	after, acts := Next(w.p, before, e)
+	w.s = after
+	w.judge(before, e, acts)
+	w.wake = time.Time{}
+	for _, a := range acts {
+		w.act(a)
+	}
+	if w.depth == 1 { // everything that was asked for has come back
+		w.judgeOld()
+	}
+}
+
+func (w *world) act(a Action) {
+	switch a := a.(type) {
+	case Check:
+		w.send(Checked{At: w.now, Verdict: w.verdict(a.Fingerprint)})
+	case Refetch:
+		w.fetch()
+	case Deliver:
+		w.pending = &a
+		w.write()
+	case Withdraw:
+		if w.pending != nil && w.pending.Fingerprint == a.Fingerprint {
+			w.pending = nil
+		}
+	case Open:
+		w.dead = w.dead || a.Cause == key.KeyDead
+	case Resolve:
+		w.dead = w.dead && a.Cause != key.KeyDead
+	case WakeAt:
+		w.wake = a.At
+	}
+}
+
+func (w *world) fetch() {
+	if w.source < 0 {
+		w.send(Vanished{At: w.now})
+		return
+	}
+	e := Fetched{At: w.now, Version: key.Version(fmt.Sprint(w.source)), Fingerprint: fp(w.source)}
+	if w.number {
+		e.Number = int64(w.source + 1)
+	}
+	w.send(e)
+}
+
+// write is the sinks' writer: it carries what was handed over to each sink that works.
+func (w *world) write() {
+	d := w.pending
+	if d == nil {
+		return
+	}
+	for i := range w.sinks {
+		if w.broken[i] || w.sinks[i] == d.Fingerprint {
+			continue
+		}
+		w.sinks[i] = d.Fingerprint
+		w.ever = append(w.ever, d.Fingerprint)
+		delete(w.gone, d.Fingerprint)
+		w.report(*d)
+	}
+	if w.sinks[0] == d.Fingerprint && w.sinks[1] == d.Fingerprint {
+		w.pending = nil
+		w.report(*d)
+	}
+}
+
+func (w *world) report(d Deliver) {
+	e := Delivered{At: w.now, Fingerprint: d.Fingerprint, Lacking: w.lacking(d.Fingerprint)}
+	if d.Exception != Proven {
+		e.Unproved = key.Transient
+	}
+	w.send(e)
+}
+
+func (w *world) lacking(f key.Fingerprint) Lacking {
+	how := LackingNothing
+	for _, have := range w.sinks {
+		switch {
+		case have == "":
+			return LackingAll
+		case have != f:
+			how = LackingSome
+		}
+	}
+	return how
+}
+
+// judge holds every step against the promises.
+func (w *world) judge(before State, e Event, acts []Action) {
+	t := w.t
+	_, isChecked := e.(Checked)
+	for _, a := range acts {
+		d, ok := a.(Deliver)
+		if !ok {
+			continue
+		}
+		if before.Paused.After(w.now) && !isResume(e) {
+			t.Fatalf("delivered while paused, by %T", e)
+		}
+		w.judgeDelivery(before, d)
+	}
+	if c, ok := e.(Checked); ok && c.Verdict.Outcome == key.Unknown {
+		if w.s.Dead && !before.Dead {
+			t.Fatal("P3: unknown made a key dead")
+		}
+		if before.Current != nil && (w.s.Current == nil || w.s.Current.Fingerprint != before.Current.Fingerprint) {
+			t.Fatal("P3: unknown changed what is delivered")
+		}
+	}
+	if before.Current != nil && w.s.Current == nil {
+		t.Fatal("P3: the current version was dropped")
+	}
+	if w.s.Dead && !before.Dead {
+		c := w.s.Current
+		if c.Rejections < w.p.ConfirmTimes || w.now.Sub(c.RejectedFirst) < w.p.ConfirmOver {
+			t.Fatalf("dead after %d rejections over %v", c.Rejections, w.now.Sub(c.RejectedFirst))
+		}
+		if !opens(acts, key.KeyDead) {
+			t.Fatal("P4: dead, and nobody is told")
+		}
+	}
+	if isChecked && before.Current != nil && before.Current.Rejections == 0 && w.s.Current.Rejections == 1 &&
+		before.Current.Fingerprint == w.s.Current.Fingerprint && !refetches(acts) {
+		t.Fatal("P4: first rejection, and the source is not read again")
+	}
+}
+
+func (w *world) judgeDelivery(before State, d Deliver) {
+	t := w.t
+	got, asked := w.answers[d.Fingerprint]
+	switch d.Exception {
+	case Proven:
+		if !asked || got.Outcome != key.Live || w.now.Sub(got.CheckedAt) >= sameMinute {
+			t.Fatalf("P1: delivered with %v/%v of %v ago", got.Outcome, got.Reason, w.now.Sub(got.CheckedAt))
+		}
+	case KnownLive:
+		if w.sinks[0] != "" && w.sinks[1] != "" || !asked || got.Outcome != key.Live {
+			t.Fatal("P1: known_live without an empty sink or a live answer before")
+		}
+	case PublishIfEmpty:
+		if !w.p.PublishIfEmpty || !w.s.StartOver || before.Current != nil {
+			t.Fatal("P1: published unproved where the config or the sink does not allow it")
+		}
+	case NoProvider:
+		t.Fatal("P1: this key has a provider")
+	}
+	c := before.Current
+	if d.Exception != Proven || c == nil || c.Fingerprint == d.Fingerprint || w.okayed[d.Fingerprint] {
+		return
+	}
+	last, known := w.answers[c.Fingerprint]
+	is, _ := last.Rank()
+	will, _ := got.Rank()
+	if known && will < is && c.Rejections == 0 {
+		t.Fatalf("P2: rank %d replaces rank %d", will, is)
+	}
+	if pinned := before.Identity["organization"]; pinned != "" && got.Identity["organization"] != pinned {
+		t.Fatalf("P2: %q replaces %q", got.Identity["organization"], pinned)
+	}
+}
+
+// judgeOld: P5, every version that was ever delivered is followed until it is retired.
+func (w *world) judgeOld() {
+	for i := range w.s.Older {
+		if v := w.s.Older[i]; v.Retired {
+			w.gone[v.Fingerprint] = true
+		} else if v.Due.IsZero() {
+			w.t.Fatalf("P5: old version %s is never asked about again", v.ID)
+		}
+	}
+	if len(w.s.Older) >= oldest {
+		return
+	}
+	for _, f := range w.ever {
+		if w.gone[f] || w.s.Find(f) != nil {
+			continue
+		}
+		w.t.Fatalf("P5: delivered version %s is followed no more", f[60:])
+	}
+}
+
+func isResume(e Event) bool {
+	switch e.(type) {
+	case Resumed, Paused, Ticked:
+		return true
+	}
+	return false
+}
+
+func opens(acts []Action, c key.Cause) bool {
+	for _, a := range acts {
+		if o, ok := a.(Open); ok && o.Cause == c {
+			return true
+		}
+	}
+	return false
+}
+
+func refetches(acts []Action) bool {
+	for _, a := range acts {
+		if _, ok := a.(Refetch); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// step plays one thing that may happen.
+func (w *world) step(n int) {
+	pick := (n / 20) % versions
+	switch n % 20 {
+	case 0, 1, 2: // somebody writes a version to the source
+		w.source = pick
+		w.fetch()
+	case 3:
+		w.fetch()
+	case 4, 5: // the issuer changes its mind about a version
+		w.truth[pick] = []string{"live", "dead", "blocked", "limited", "foreign"}[(n/160)%5]
+	case 6:
+		w.road = []string{"open", "open", "down", "portal", "unmarked"}[(n/20)%5]
+	case 7, 8, 9, 10, 11, 12: // time passes, and what is due happens
+		w.pass([]time.Duration{time.Second, 5 * time.Second, 45 * time.Second, 2 * time.Minute, 11 * time.Minute, 2 * time.Hour}[(n/20)%6])
+	case 13:
+		w.broken[(n/20)%2] = (n/40)%3 == 0
+		w.write()
+	case 14: // a sink is wiped
+		w.sinks[(n/20)%2] = ""
+		w.send(Lacked{At: w.now, How: LackingAll})
+	case 15:
+		if w.s.Candidate != nil {
+			w.okayed[w.s.Candidate.Fingerprint] = true
+		}
+		w.send(Approved{At: w.now})
+	case 16:
+		w.send(Paused{At: w.now, Until: w.now.Add(time.Duration(n%7) * time.Minute)})
+	case 17:
+		w.send(Resumed{At: w.now})
+	case 18: // a restart
+		w.pending = nil
+		w.s = w.s.Durable()
+		w.send(Started{At: w.now})
+		for _, have := range w.sinks {
+			if have != "" && have == fpOf(w.s.Delivering) {
+				w.report(Deliver{Fingerprint: have})
+			}
+		}
+		if c := w.s.Current; c != nil {
+			w.send(Lacked{At: w.now, How: w.lacking(c.Fingerprint)})
+		}
+		w.fetch()
+	case 19:
+		w.source = -1
+		w.fetch()
+		w.send(StartupOver{At: w.now})
+		w.send(Refreshed{At: w.now})
+	}
+}
+
+func fpOf(v *Version) key.Fingerprint {
+	if v == nil {
+		return "none"
+	}
+	return v.Fingerprint
+}
+
+func (w *world) pass(d time.Duration) {
+	end := w.now.Add(d)
+	for range 50 {
+		if w.wake.IsZero() || w.wake.After(end) {
+			break
+		}
+		if w.wake.After(w.now) {
+			w.now = w.wake
+		}
+		w.send(Ticked{At: w.now})
+	}
+	w.now = end
+	w.write()
+}
+
+// A hundred runs of a thousand steps: 100,000 of them, shrunk to the shortest on failure.
+func TestPromisesHoldOverRandomSteps(t *testing.T) {
+	steps := rapid.SliceOfN(rapid.IntRange(0, 20*versions*5-1), 1000, 1000)
+	for name, change := range map[string]func(*Policy){
+		"as shipped":        func(*Policy) {},
+		"publish if empty":  func(p *Policy) { p.PublishIfEmpty = true },
+		"numbered versions": func(*Policy) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := policy()
+			change(&p)
+			rapid.Check(t, func(t *rapid.T) {
+				w := newWorld(t, p)
+				w.number = name == "numbered versions"
+				for _, n := range steps.Draw(t, "steps") {
+					w.step(n)
+				}
+				w.converges()
+			})
+		})
+	}
+}
+
+// converges: whatever happened, once everything works and the source has a live
+// version of the right owner, that is what every sink ends up with.
+func (w *world) converges() {
+	w.road, w.broken = "open", [2]bool{}
+	w.source = versions - 1
+	w.truth[w.source] = "live"
+	w.send(Resumed{At: w.now})
+	w.okayed[fp(w.source)] = true
+	for range 6 {
+		w.fetch()
+		w.pass(11 * time.Minute)
+		if w.s.Candidate != nil && w.s.Candidate.Hold == HoldMisplaced {
+			w.send(Approved{At: w.now})
+		}
+	}
+	for i, have := range w.sinks {
+		if have != fp(w.source) {
+			w.t.Fatalf("sink %d has %q, the source %q; candidate %+v, current %+v", i, have, fp(w.source), w.s.Candidate, w.s.Current)
+		}
+	}
+	if w.dead || w.s.Dead {
+		w.t.Fatal("everything works, and key_dead is still open")
+	}
+}
