@@ -1,9 +1,11 @@
 // Package admin is the daemon's front desk: the socket, health, and the client
-// that the command line uses. No answer ever carries a value.
+// that the command line uses. No answer ever carries a value: what it imports
+// (names, fingerprints, reports) has no room for one.
 package admin
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -17,10 +19,11 @@ type Daemon interface {
 	// name means all. What is missing is said in a line each. An unknown sink is an
 	// error wrapping key.ErrNotFound.
 	Ready(sinks []string) (missing []string, err error)
-	// Refresh asks the sources now, past every cache, and the issuers again. No name means all.
+	// Refresh asks the sources now, past every cache, and the issuers again. No name
+	// means all. An unknown key is an error wrapping key.ErrNotFound.
 	Refresh(ctx context.Context, names []key.Name) error
 	// Approve delivers a held candidate after a fresh proof. An empty version means
-	// the one that is held.
+	// the one that is held. Without one to deliver the error wraps ErrConflict.
 	Approve(ctx context.Context, name key.Name, version key.Version, by Approval) error
 	// Pause proves and alerts, but writes nothing. An empty name means every key.
 	Pause(name key.Name, until time.Time, reason string) error
@@ -32,3 +35,7 @@ type Approval struct {
 	By     string `json:"by"`
 	Reason string `json:"reason"`
 }
+
+// ErrConflict says that the daemon understood and cannot do it in the state it
+// is in: nothing is held, or what is held is dead.
+var ErrConflict = errors.New("not possible now")

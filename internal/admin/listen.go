@@ -1,0 +1,122 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	socketMode = 0o660
+	folderMode = 0o750
+	// Group may use the socket beside the daemon's own user.
+	Group = "livekey-admin"
+	// maxSocketPath is what sun_path of unix(7) holds, less the final zero.
+	maxSocketPath = 107
+	probeTimeout  = time.Second
+)
+
+// ErrInUse says that another daemon answers on the socket.
+var ErrInUse = errors.New("another livekey answers on this socket")
+
+// listen makes the socket at path. The file has its mode and group before it
+// has its name: it is bound under another one and renamed, which also replaces
+// what a daemon that was killed left behind.
+func listen(path string) (*net.UnixListener, error) {
+	fresh := path + ".new"
+	if len(fresh) > maxSocketPath {
+		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes, %d are possible: set a shorter `socket:`",
+			path, len(path), maxSocketPath-len(".new"))
+	}
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("make folder of socket: %w", err)
+	}
+	if err := replaceable(path); err != nil {
+		return nil, fmt.Errorf("listen on socket %s: %w", path, err)
+	}
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remove stale socket: %w", err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listen on socket: %w", err)
+	}
+	l.SetUnlinkOnClose(false) // it would unlink the name it was bound under
+	if err := publish(fresh, path); err != nil {
+		return nil, errors.Join(err, l.Close(), os.Remove(fresh))
+	}
+	return l, nil
+}
+
+func publish(fresh, path string) error {
+	if err := os.Chmod(fresh, socketMode); err != nil {
+		return fmt.Errorf("set mode of socket: %w", err)
+	}
+	shareWithGroup(fresh)
+	if err := os.Rename(fresh, path); err != nil {
+		return fmt.Errorf("name socket: %w", err)
+	}
+	return nil
+}
+
+// replaceable is nil if nothing is at path, or the socket of a daemon that is gone.
+func replaceable(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return errors.New("what is there is no socket: move it away or set another `socket:`")
+	}
+	conn, err := net.DialTimeout("unix", path, probeTimeout)
+	if err == nil {
+		_ = conn.Close()
+		return ErrInUse
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func makeFolder(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, folderMode); err != nil {
+		return err
+	}
+	shareWithGroup(dir)
+	return nil
+}
+
+// shareWithGroup gives path to the admin group where there is one and we may.
+// Without it only the daemon's own user gets in, which is never too wide.
+func shareWithGroup(path string) {
+	g, err := user.LookupGroup(Group)
+	if err != nil {
+		return
+	}
+	gid, err := strconv.Atoi(g.Gid)
+	if err != nil {
+		return
+	}
+	ours, _ := os.Getgroups()
+	if os.Geteuid() == 0 || os.Getegid() == gid || slices.Contains(ours, gid) {
+		_ = os.Chown(path, -1, gid)
+	}
+}
