@@ -21,11 +21,14 @@ import (
 )
 
 // open makes a source with the given settings in YAML. Its log goes to the returned buffer.
-func open(t *testing.T, settings string) (sources.Source, *bytes.Buffer) {
+func open(t testing.TB, settings string) (sources.Source, *bytes.Buffer) {
 	t.Helper()
-	node, err := config.Parse("livekey.yaml", "sources.file", settings)
-	if err != nil {
-		t.Fatal(err)
+	var node config.Node // of an entry without settings
+	if settings != "" {
+		var err error
+		if node, err = config.Parse("livekey.yaml", "sources.file", settings); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var log bytes.Buffer
 	src, err := file.FromConfig(sources.Env{Name: "file", Log: slog.New(slog.NewTextHandler(&log, nil))}, node)
