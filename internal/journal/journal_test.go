@@ -277,7 +277,7 @@ func TestManyWritersAtOnce(t *testing.T) {
 	}
 }
 
-// The journal against a map, with restarts.
+// The journal against a map, with kills.
 func TestAnySequenceReadsBackAsAMap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
@@ -295,7 +295,7 @@ func TestAnySequenceReadsBackAsAMap(t *testing.T) {
 			},
 			"delete":  func(rt *rapid.T) { i := id.Draw(rt, "id"); must(t, j.Delete("d", i)); delete(model, i) },
 			"compact": func(*rapid.T) { must(t, j.replace()) },
-			"restart": func(*rapid.T) { must(t, j.Close()); j = open(t, dir) },
+			"kill":    func(*rapid.T) { must(t, j.f.Close()); j = open(t, dir) },
 			"": func(rt *rapid.T) {
 				got := map[string]string{}
 				must(t, j.Each("d", func(id string, raw json.RawMessage) error {
@@ -309,6 +309,6 @@ func TestAnySequenceReadsBackAsAMap(t *testing.T) {
 				}
 			},
 		})
-		must(t, j.Close())
+		must(t, j.f.Close())
 	})
 }
