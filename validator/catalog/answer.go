@@ -1,0 +1,132 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/internal/key"
+)
+
+// answer is what came back, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	json   any // nil if the body is no JSON
+}
+
+func readAnswer(resp *http.Response) (*answer, error) {
+	defer func() { _ = resp.Body.Close() }()
+	body, err := httpclient.ReadAll(resp.Body, httpclient.MaxProviderBody)
+	if err != nil {
+		return nil, err
+	}
+	return newAnswer(resp.StatusCode, resp.Header, body), nil
+}
+
+func newAnswer(status int, header http.Header, body []byte) *answer {
+	a := &answer{status: status, header: header, body: body}
+	if err := json.Unmarshal(body, &a.json); err != nil {
+		a.json = nil
+	}
+	return a
+}
+
+// gate judges answers that say nothing about a key whoever its issuer is, in
+// this order. ok is false if none of it holds, and the provider's rules decide.
+func (a *answer) gate(now time.Time) (v key.Verdict, ok bool) {
+	switch {
+	case a.status < 200:
+		v = unknown(key.Intercepted, "an interim answer came where a final one belongs")
+	case a.status/100 == 3:
+		v = unknown(key.Intercepted, fmt.Sprintf("the call was redirected (%d), and livekey follows no redirect with a key; is base_url right?", a.status))
+	case a.fromProxy():
+		v = unknown(key.Intercepted, fmt.Sprintf("a proxy answered (%d) in the issuer's place", a.status))
+	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly, a.status >= 500:
+		v = unknown(key.Transient, fmt.Sprintf("the issuer has a problem of its own (%d)", a.status))
+		v.RetryAfter = retryAfter(a.header.Get("Retry-After"), now)
+	case a.isHTML() && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden):
+		v = unknown(key.Unauthenticated, fmt.Sprintf("refused by a web page (%d), which a firewall sends and the issuer does not", a.status))
+	case a.isHTML():
+		v = unknown(key.Intercepted, fmt.Sprintf("a web page (%d) came where the issuer's answer belongs: a captive portal or proxy", a.status))
+	default:
+		return key.Verdict{}, false
+	}
+	return v, true
+}
+
+func (a *answer) fromProxy() bool {
+	return a.status == http.StatusProxyAuthRequired ||
+		a.status == http.StatusNetworkAuthenticationRequired ||
+		len(a.header.Values("Proxy-Authenticate")) > 0 ||
+		len(a.header.Values("X-Squid-Error")) > 0 ||
+		strings.Contains(strings.ToLower(a.header.Get("WWW-Authenticate")), "proxy")
+}
+
+func (a *answer) isHTML() bool {
+	if strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "html") {
+		return true
+	}
+	head := bytes.ToLower(bytes.TrimSpace(a.body[:min(len(a.body), 256)]))
+	return bytes.HasPrefix(head, []byte("<!doctype")) || bytes.HasPrefix(head, []byte("<html"))
+}
+
+// shape is what this answer has in common with every other of its kind.
+func (a *answer) shape() string {
+	var keys []string
+	jsonKeys("", a.json, 3, &keys)
+	slices.Sort(keys)
+	headers := slices.DeleteFunc(slices.Sorted(maps.Keys(a.header)), func(h string) bool { return varies[h] })
+	return fmt.Sprintf("%d %s %s", a.status, strings.Join(slices.Compact(keys), ","), strings.Join(headers, ","))
+}
+
+// varies are headers that come and go between equal answers.
+var varies = map[string]bool{
+	"Age": true, "Connection": true, "Content-Length": true, "Date": true,
+	"Keep-Alive": true, "Retry-After": true, "Set-Cookie": true, "Transfer-Encoding": true,
+}
+
+func jsonKeys(path string, v any, depth int, keys *[]string) {
+	object, ok := v.(map[string]any)
+	if !ok || depth == 0 {
+		return
+	}
+	for name, inner := range object {
+		*keys = append(*keys, path+"/"+name)
+		jsonKeys(path+"/"+name, inner, depth-1, keys)
+	}
+}
+
+// requestID is the id under which the issuer's support finds the call.
+func (a *answer) requestID() string {
+	for _, name := range []string{"Request-Id", "X-Request-Id", "X-Amzn-Requestid", "Cf-Ray"} {
+		if id := a.header.Get(name); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// unread judges an answer whose body could not be read.
+func unread(err error, host string) key.Verdict {
+	if errors.Is(err, httpclient.ErrTooLarge) {
+		return unknown(key.Intercepted, "an answer larger than 64 KiB came, which is not the issuer's")
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return unknown(key.Transient, host+": the answer was cut off")
+	}
+	return unreached(err, host)
+}
+
+func unknown(r key.Reason, detail string) key.Verdict {
+	return key.Verdict{Reason: r, Detail: detail}
+}

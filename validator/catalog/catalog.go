@@ -1,0 +1,156 @@
+// Package catalog proves keys by what its files say about their issuers: what to
+// ask, and what each answer means. A file is data; that nothing is dead without
+// the issuer's mark, that a value goes only to pinned hosts and only into
+// headers, and that some credentials are never sent, is enforced here.
+package catalog
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/livekey/livekey/internal/secret"
+)
+
+//go:embed providers/*.yaml
+var files embed.FS
+
+// None is the provider of a key that nobody can prove: validator.None checks it.
+const None = "none"
+
+// ErrUnknownProvider says that no file describes a provider of this name.
+var ErrUnknownProvider = errors.New("unknown provider")
+
+// Catalog is the providers of one installation. Built-in files are read when a
+// key first needs them. Add before use; the rest is safe for concurrent use.
+type Catalog struct {
+	entries map[string]*entry
+}
+
+type entry struct {
+	indexed
+	own   bool
+	parse func() (*Provider, error)
+}
+
+// indexed is what is known about a built-in provider without reading its file.
+type indexed struct {
+	id, file  string
+	variables []string
+	prefixes  []string
+}
+
+// Builtin returns a catalogue of the built-in providers.
+func Builtin() *Catalog {
+	c := &Catalog{entries: map[string]*entry{}}
+	for _, i := range index {
+		c.entries[i.id] = &entry{indexed: i, parse: sync.OnceValues(func() (*Provider, error) {
+			text, err := files.ReadFile("providers/" + i.file)
+			if err != nil {
+				return nil, fmt.Errorf("read built-in provider %s: %w", i.id, err)
+			}
+			return parse("providers/"+i.file, string(text))
+		})}
+	}
+	return c
+}
+
+// Add reads a file of the user's own, known as name. Its faults are placed in
+// it. It may not take the name of another provider, of a built-in one only with
+// `overrides: true`, and no prefix that belongs to another.
+func (c *Catalog) Add(name, file string, text []byte) error {
+	p, err := parse(file, string(text))
+	if err != nil {
+		return err
+	}
+	var found faults
+	f := p.file
+	if f.ID != name {
+		found.add(f.node, "id", "must be %q, the name under which the config has this file", name)
+	}
+	old := c.entries[name]
+	switch {
+	case name == None:
+		found.add(f.node, "id", "%q means that nobody can prove a key; use another name", None)
+	case old != nil && old.own:
+		found.add(f.node, "id", "is the name of two files")
+	case old != nil && !f.Overrides:
+		found.add(f.node, "id", "is a built-in provider; say `overrides: true` to replace it, or use another name")
+	}
+	for _, prefix := range f.Recognize.Prefix {
+		for _, id := range slices.Sorted(maps.Keys(c.entries)) {
+			if id != name && slices.ContainsFunc(c.entries[id].prefixes, func(theirs string) bool { return overlap(theirs, prefix) }) {
+				found.add(f.node, "recognize.prefix", "a prefix here belongs to provider %s, and a value with it would go there", id)
+			}
+		}
+	}
+	if err := found.err(); err != nil {
+		return err
+	}
+	c.entries[name] = &entry{
+		indexed: indexed{id: name, file: file, variables: f.Recognize.Variables, prefixes: f.Recognize.Prefix},
+		own:     true,
+		parse:   func() (*Provider, error) { return p, nil },
+	}
+	return nil
+}
+
+// Lookup returns the provider that a config names, or an error wrapping
+// ErrUnknownProvider.
+func (c *Catalog) Lookup(id string) (*Provider, error) {
+	e := c.entries[id]
+	if e == nil {
+		return nil, fmt.Errorf("%w %q; known are %s, none", ErrUnknownProvider, id, strings.Join(c.IDs(), ", "))
+	}
+	return e.parse()
+}
+
+// IDs are the names of all providers, sorted.
+func (c *Catalog) IDs() []string { return slices.Sorted(maps.Keys(c.entries)) }
+
+// Resolve decides the provider by the exact names of the variables that a key is
+// delivered under; "" if they name none. It is an error if they name two.
+func (c *Catalog) Resolve(variables []string) (string, error) {
+	var found []string
+	for _, id := range c.IDs() {
+		if slices.ContainsFunc(c.entries[id].variables, func(v string) bool { return slices.Contains(variables, v) }) {
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", nil
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("choose provider: the variable belongs to %s; say `provider:`", strings.Join(found, " and "))
+}
+
+// ResolveValue decides the provider by a prefix that belongs to one issuer
+// alone; "" if the value has none.
+func (c *Catalog) ResolveValue(v secret.Value) string {
+	best, longest := "", 0
+	for prefix, id := range c.Prefixes() {
+		if len(prefix) > longest && strings.HasPrefix(string(v.Reveal()), prefix) {
+			best, longest = id, len(prefix)
+		}
+	}
+	return best
+}
+
+// Prefixes are the prefixes that belong to one issuer alone, and its name.
+func (c *Catalog) Prefixes() map[string]string {
+	all := map[string]string{}
+	for id, e := range c.entries {
+		for _, p := range e.prefixes {
+			all[p] = id
+		}
+	}
+	return all
+}
+
+func overlap(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }

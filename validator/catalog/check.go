@@ -1,0 +1,284 @@
+package catalog
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/key"
+)
+
+const (
+	never   = "never" // probe_policy
+	low     = "low"   // confidence
+	baseURL = "base_url"
+)
+
+var (
+	idForm   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+	nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+	headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+
+	reasons = map[key.Outcome][]key.Reason{
+		key.Live:    {key.Valid, key.LimitedScope, key.RateLimited, key.Blocked},
+		key.Dead:    {key.Invalid, key.Expired, key.Revoked},
+		key.Unknown: {key.Transient, key.Intercepted, key.Unauthenticated, key.WrongAuthMethod, key.Misconfigured, key.Unsupported},
+	}
+	blockedBy = []string{"no_credit", "spend_cap", "org_disabled", "needs_workspace"}
+
+	// Headers that are the transport's, or would change who answers.
+	notOurs = []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Origin", "Proxy-Authorization", "User-Agent"}
+)
+
+// check finds what would make the file unsafe or useless. Nothing of this is left
+// to whoever writes one.
+func (f *file) check(fs *faults) {
+	if !idForm.MatchString(f.ID) {
+		fs.add(f.node, "id", "must be lower-case letters, digits and dashes, and begin with a letter")
+	}
+	oneOf(fs, f.node, "form", f.Form, "", "token", "text", "pem", "json")
+	oneOf(fs, f.node, "probe_policy", f.ProbePolicy, "", never)
+	oneOf(fs, f.node, "confidence", f.Confidence, "high", "medium", low)
+	if len(f.Evidence) == 0 {
+		fs.add(f.node, "evidence", "is missing: say where the rules come from")
+	}
+	checkShape(fs, f.node, "recognize.shape", f.Recognize.Shape)
+	for _, p := range f.Recognize.Prefix {
+		if len(p) < 3 {
+			fs.add(f.node, "recognize.prefix", "a prefix this short belongs to more than one issuer")
+		}
+	}
+	f.checkNames(fs)
+	f.checkControl(fs, f.node, f.Control)
+	f.checkIdentity(fs, f.node, f.Identity)
+	f.checkRules(fs, f.Rules)
+	for i := range f.AuthenticIf {
+		f.AuthenticIf[i].check(fs, f.node, "authentic_if")
+	}
+	if f.Expiry != nil {
+		checkField(fs, f.node, "expiry", field{Header: f.Expiry.Header, Path: f.Expiry.Path})
+		oneOf(fs, f.node, "expiry.as", f.Expiry.As, "", "rfc3339", "unix", "http")
+	}
+	if f.ProbePolicy == never {
+		return
+	}
+	f.checkBase(fs)
+	if f.Request == nil {
+		fs.add(f.node, "request", "is missing")
+	} else {
+		f.checkRequest(fs, f.Request)
+	}
+	for i := range f.Variants {
+		f.checkVariant(fs, &f.Variants[i])
+	}
+}
+
+func (f *file) checkVariant(fs *faults, v *variant) {
+	if v.Prefix == "" || v.Name == "" {
+		fs.add(v.node, "", "a variant needs a name and the prefix that tells it from the others")
+	}
+	oneOf(fs, v.node, "probe_policy", v.ProbePolicy, "", never)
+	oneOf(fs, v.node, "confidence", v.Confidence, "", "high", "medium", low)
+	checkShape(fs, v.node, "shape", v.Shape)
+	f.checkControl(fs, v.node, v.Control)
+	f.checkIdentity(fs, v.node, v.Identity)
+	f.checkRules(fs, v.Rules)
+	if v.Request != nil {
+		f.checkRequest(fs, v.Request)
+	}
+	if v.ProbePolicy == never && v.Detail == "" {
+		fs.add(v.node, "detail", "is missing: say why this credential is never probed")
+	}
+}
+
+// checkNames keeps parts, parameters and {{base_url}} apart.
+func (f *file) checkNames(fs *faults) {
+	for _, part := range f.Parts {
+		if !nameForm.MatchString(part) || part == baseURL {
+			fs.add(f.node, "parts", "a part's name is lower-case letters, digits and _, and not base_url")
+		}
+	}
+	for name := range f.Params {
+		if !nameForm.MatchString(name) || name == baseURL || slices.Contains(f.parts(), name) {
+			fs.add(f.node, "params."+name, "must be lower-case letters, digits and _, and the name of nothing else")
+		}
+	}
+}
+
+// checkBase keeps a value on the hosts that the file names: https, and parameters
+// only as one whole DNS label in front of a fixed suffix of two or more.
+func (f *file) checkBase(fs *faults) {
+	t, err := parseTemplate(f.BaseURL)
+	if err != nil {
+		fs.add(f.node, "base_url", "%v", err)
+		return
+	}
+	for _, name := range t.names() {
+		if _, ok := f.Params[name]; !ok {
+			fs.add(f.node, "base_url", "{{%s}} is no parameter; a secret never names a host", name)
+			return
+		}
+	}
+	const label = "x0label"
+	filled, _ := t.render(func(string) string { return label })
+	u, err := url.Parse(filled)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		fs.add(f.node, "base_url", "must be https://host, with a path at most")
+		return
+	}
+	labels := strings.Split(u.Hostname(), ".")
+	for i, l := range labels {
+		if strings.Contains(l, label) && (l != label || i > len(labels)-3) {
+			fs.add(f.node, "base_url", "a parameter fills one whole DNS label, and at least two fixed ones follow it")
+			return
+		}
+	}
+	if strings.Contains(u.Port()+u.Path, label) {
+		fs.add(f.node, "base_url", "a parameter fills a DNS label only; others go into request.url")
+	}
+}
+
+func (f *file) checkRequest(fs *faults, r *request) {
+	oneOf(fs, r.node, "method", r.Method, "GET", "POST", "HEAD")
+	if strings.Contains(r.Body, "{{") {
+		fs.add(r.node, "body", "is sent as it is: a value goes only into headers")
+	}
+	sends := false
+	t, err := parseTemplate(r.URL)
+	switch {
+	case err != nil:
+		fs.add(r.node, "url", "%v", err)
+	case len(t) == 0 || t[0].name != baseURL || len(t) > 1 && !strings.HasPrefix(t[1].literal, "/"):
+		fs.add(r.node, "url", "must begin with {{base_url}}/, which pins the host")
+	default:
+		for _, name := range t[1:].names() {
+			if f.isPart(name) {
+				sends = true
+				if r.ValueInURL == "" {
+					fs.add(r.node, "url", "has the secret {{%s}}: use a header, or say in value_in_url why the issuer takes none", name)
+				}
+			} else if _, ok := f.Params[name]; !ok {
+				fs.add(r.node, "url", "{{%s}} is neither a part nor a parameter", name)
+			}
+		}
+	}
+	for name, text := range r.Headers {
+		if !headerName.MatchString(name) || slices.ContainsFunc(notOurs, func(h string) bool { return strings.EqualFold(h, name) }) {
+			fs.add(r.node, "headers."+name, "is no header that a provider's file may set")
+		}
+		t, err := parseTemplate(text)
+		if err != nil || !sendable(text) {
+			fs.add(r.node, "headers."+name, "must be one line, with placeholders written {{name}}")
+			continue
+		}
+		for _, p := range t.names() {
+			sends = sends || f.isPart(p)
+			if _, ok := f.Params[p]; !ok && !f.isPart(p) {
+				fs.add(r.node, "headers."+name, "{{%s}} is neither a part nor a parameter", p)
+			}
+		}
+	}
+	if err == nil && !sends {
+		fs.add(r.node, "headers", "no header has {{value}}: this call would prove nothing")
+	}
+}
+
+func (f *file) checkRules(fs *faults, rules []rule) {
+	for i := range rules {
+		r := &rules[i]
+		if len(r.Status) == 0 {
+			fs.add(r.node, "status", "is missing: every rule names the statuses it is about")
+		}
+		if !slices.Contains(reasons[r.Outcome], r.Reason) {
+			fs.add(r.node, "reason", "is none of the reasons of outcome %s", r.Outcome)
+		}
+		if (r.Reason == key.Blocked) != slices.Contains(blockedBy, r.Which) {
+			fs.add(r.node, "which", "says of blocked, and only of that, by what: %s", strings.Join(blockedBy, ", "))
+		}
+		oneOf(fs, r.node, "confidence", r.Confidence, "", low)
+		if slices.Contains(r.BodyContains, "") {
+			fs.add(r.node, "body_contains", "an empty text is in every body")
+		}
+		if !r.condition.empty() || r.condition.operators() > 0 {
+			r.condition.check(fs, r.node, "")
+		}
+		if r.Outcome == key.Live && len(r.BodyContains) == 0 && r.condition.empty() {
+			fs.add(r.node, "outcome", "a status alone proves nothing live: name a field, a header or a text that only the issuer sends")
+		}
+	}
+}
+
+func (c *condition) check(fs *faults, in config.Node, field string) {
+	if (c.Header == "") == (c.Path == "") {
+		fs.add(in, field, "a condition is about one header or one path")
+	}
+	if c.Path != "" && !strings.HasPrefix(c.Path, "/") {
+		fs.add(in, field, "path is a JSON pointer: /error/code")
+	}
+	if n := c.operators(); n != 1 {
+		fs.add(in, field, "a condition has exactly one of equals, one_of, contains, prefix, exists")
+	}
+}
+
+func (c *condition) operators() (n int) {
+	for _, said := range []bool{c.Equals != nil, len(c.OneOf) > 0, c.Contains != "", c.Prefix != "", c.Exists != nil} {
+		if said {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *file) checkIdentity(fs *faults, in config.Node, fields map[string]field) {
+	for name, at := range fields {
+		checkField(fs, in, "identity."+name, at)
+	}
+}
+
+func checkField(fs *faults, in config.Node, name string, at field) {
+	if (at.Header == "") == (at.Path == "") || at.Path != "" && !strings.HasPrefix(at.Path, "/") {
+		fs.add(in, name, "is a header or a path, and a path is a JSON pointer: /data/id")
+	}
+}
+
+func (f *file) checkControl(fs *faults, in config.Node, text string) {
+	t, err := parseTemplate(text)
+	if err != nil || !sendable(text) {
+		fs.add(in, "control", "must be one line, with placeholders written {{random N}}")
+	}
+	random := 0
+	for _, name := range t.names() {
+		n, ok := randomLength(name)
+		if !ok {
+			fs.add(in, "control", "{{random N}} is the only placeholder here, N at most %d", maxRandom)
+		}
+		random += n
+	}
+	if text != "" && random < 16 {
+		fs.add(in, "control", "needs {{random 16}} or more: a made-up credential must be nobody's")
+	}
+}
+
+func checkShape(fs *faults, in config.Node, field, shape string) {
+	if _, err := regexp.Compile(shape); err != nil {
+		fs.add(in, field, "is no regular expression that Go can read")
+	}
+}
+
+func oneOf(fs *faults, in config.Node, field, word string, known ...string) {
+	if !slices.Contains(known, word) {
+		fs.add(in, field, "must be one of %s", strings.Join(slices.DeleteFunc(known, func(s string) bool { return s == "" }), ", "))
+	}
+}
+
+func (f *file) parts() []string {
+	if len(f.Parts) > 0 {
+		return f.Parts
+	}
+	return []string{string(key.DefaultPart)}
+}
+
+func (f *file) isPart(name string) bool { return slices.Contains(f.parts(), name) }

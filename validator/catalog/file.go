@@ -1,0 +1,157 @@
+package catalog
+
+import (
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/key"
+)
+
+// file is a provider as its author writes it. Placeholders: {{value}}, or the
+// name of another part, is a secret; {{name}} a parameter; {{base_url}} where
+// the issuer is.
+type file struct {
+	ID          string           `yaml:"id"`
+	Name        string           `yaml:"name"`
+	Overrides   bool             `yaml:"overrides"` // a file of the user's that takes the place of a built-in one says so
+	Recognize   recognize        `yaml:"recognize"`
+	Form        string           `yaml:"form"`     // how a value is linted: token (default), text, pem, json
+	Parts       []string         `yaml:"parts"`    // secret parts, ["value"] if left out
+	BaseURL     string           `yaml:"base_url"` // https://host[/path]; a parameter may fill one DNS label
+	Params      map[string]param `yaml:"params"`
+	Request     *request         `yaml:"request"`
+	Control     string           `yaml:"control"` // a made-up value: literal text and {{random N}}
+	Variants    []variant        `yaml:"variants"`
+	Rules       []rule           `yaml:"rules"`        // the first that matches wins
+	AuthenticIf []condition      `yaml:"authentic_if"` // all of them: then an answer is the issuer's own
+	Identity    map[string]field `yaml:"identity"`
+	Expiry      *expiry          `yaml:"expiry"`
+	Cost        string           `yaml:"cost"`
+	ProbePolicy string           `yaml:"probe_policy"` // "" or never
+	Confidence  string           `yaml:"confidence"`   // high, medium, low
+	Evidence    []string         `yaml:"evidence"`
+
+	node config.Node
+}
+
+type recognize struct {
+	Variables []string `yaml:"variables"` // exact names
+	Prefix    []string `yaml:"prefix"`    // only those that no other issuer uses
+	Shape     string   `yaml:"shape"`     // regular expression of the whole value; it only ever speaks against a key
+}
+
+type param struct {
+	Default  string `yaml:"default"`
+	Help     string `yaml:"help"`
+	Required bool   `yaml:"required"`
+}
+
+type request struct {
+	Method  string            `yaml:"method"`
+	URL     string            `yaml:"url"`     // begins with {{base_url}}
+	Headers map[string]string `yaml:"headers"` // one whose placeholders are all empty is not sent
+	Body    string            `yaml:"body"`    // sent as it is
+	// ValueInURL says why the issuer takes no header; only then may a part stand
+	// in the URL, where proxies and servers log it.
+	ValueInURL string `yaml:"value_in_url"`
+
+	node config.Node
+}
+
+// variant is one class of credential of an issuer, told by its prefix. What it
+// leaves out is the file's; its rules come before the file's.
+type variant struct {
+	Name        string           `yaml:"name"`
+	Prefix      string           `yaml:"prefix"`
+	Shape       string           `yaml:"shape"`
+	Request     *request         `yaml:"request"`
+	Control     string           `yaml:"control"`
+	Rules       []rule           `yaml:"rules"`
+	Identity    map[string]field `yaml:"identity"`
+	ProbePolicy string           `yaml:"probe_policy"`
+	Confidence  string           `yaml:"confidence"`
+	Detail      string           `yaml:"detail"` // why it is never probed
+
+	node config.Node
+}
+
+type rule struct {
+	Status       []int `yaml:"status"`
+	condition    `yaml:",inline"`
+	BodyContains []string `yaml:"body_contains"` // one of them is enough
+
+	Outcome    key.Outcome `yaml:"outcome"`
+	Reason     key.Reason  `yaml:"reason"`
+	Which      string      `yaml:"which"`
+	Confidence string      `yaml:"confidence"` // low: common knowledge that no source confirmed
+	Detail     string      `yaml:"detail"`     // one sentence for a person
+
+	node config.Node
+}
+
+// condition looks at one header or one field of the JSON body.
+type condition struct {
+	Header   string   `yaml:"header"`
+	Path     string   `yaml:"path"` // JSON pointer
+	Equals   any      `yaml:"equals"`
+	OneOf    []string `yaml:"one_of"`
+	Contains string   `yaml:"contains"`
+	Prefix   string   `yaml:"prefix"`
+	Exists   *bool    `yaml:"exists"`
+}
+
+// field is where a live answer tells something: a header or a JSON pointer.
+type field struct {
+	Header string `yaml:"header"`
+	Path   string `yaml:"path"`
+	Pin    bool   `yaml:"pin"` // tells one owner from another
+}
+
+type expiry struct {
+	Header string `yaml:"header"`
+	Path   string `yaml:"path"`
+	As     string `yaml:"as"` // rfc3339 (default), unix (seconds), http (a header's date)
+}
+
+// decode reads a provider's file: every fault at once, each in its place.
+func decode(name, text string) (*file, error) {
+	node, err := config.Parse(name, "", text)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{node: node}
+	if err := node.Decode(f); err != nil {
+		return nil, err
+	}
+	var found faults
+	f.check(&found)
+	return f, found.err()
+}
+
+// UnmarshalConfig keeps where the request stands.
+func (r *request) UnmarshalConfig(n config.Node) error {
+	type plain request
+	r.node = n
+	return n.Decode((*plain)(r))
+}
+
+// UnmarshalConfig keeps where the variant stands.
+func (v *variant) UnmarshalConfig(n config.Node) error {
+	type plain variant
+	v.node = n
+	return n.Decode((*plain)(v))
+}
+
+// UnmarshalConfig keeps where the rule stands.
+func (r *rule) UnmarshalConfig(n config.Node) error {
+	type plain rule
+	r.node = n
+	return n.Decode((*plain)(r))
+}
+
+// faults collects what is wrong with a file.
+type faults []error
+
+func (fs *faults) add(in config.Node, field, format string, args ...any) {
+	*fs = append(*fs, in.Fault(field, format, args...))
+}
+
+func (fs *faults) err() error { return config.Join(*fs...) }

@@ -1,0 +1,161 @@
+package catalog
+
+import (
+	"cmp"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
+)
+
+// Provider is one issuer as its file describes it. Immutable.
+type Provider struct {
+	file        *file
+	classes     []*class // by prefix, the longest first; the last has none
+	authenticIf []condition
+}
+
+// class is one kind of credential of an issuer, with everything that its file
+// and its variant say filled in.
+type class struct {
+	name     string
+	prefix   string
+	shape    *regexp.Regexp
+	request  *call
+	control  template
+	rules    []rule
+	identity map[string]field
+	never    string // why it is not sent; "" if it is
+
+	provider *Provider
+}
+
+// Info is what a provider's file tells people.
+type Info struct {
+	ID         string   `json:"id"`
+	Name       string   `json:"name"`
+	Form       string   `json:"form"`
+	BaseURL    string   `json:"base_url,omitempty"`
+	Variables  []string `json:"variables,omitempty"`
+	Prefixes   []string `json:"prefixes,omitempty"`
+	Classes    []string `json:"classes,omitempty"` // kinds of credential that are told apart
+	Params     []Param  `json:"params,omitempty"`
+	Pins       []string `json:"pins,omitempty"` // identity fields that tell one owner from another
+	Cost       string   `json:"cost,omitempty"`
+	Confidence string   `json:"confidence"`
+	Evidence   []string `json:"evidence"`
+}
+
+// Param is a parameter that the config fills with `with:`.
+type Param struct {
+	Name     string `json:"name"`
+	Default  string `json:"default,omitempty"`
+	Help     string `json:"help,omitempty"`
+	Required bool   `json:"required,omitempty"`
+}
+
+// defaultControl is the made-up value of a class whose file gives none.
+const defaultControl = "{{random 40}}"
+
+// parse reads and checks a provider's file.
+func parse(name, text string) (*Provider, error) {
+	f, err := decode(name, text)
+	if err != nil {
+		return nil, err
+	}
+	p := &Provider{file: f, authenticIf: f.AuthenticIf}
+	for i := range f.Variants {
+		p.classes = append(p.classes, p.newClass(&f.Variants[i]))
+	}
+	p.classes = append(p.classes, p.newClass(&variant{Name: f.Name, Shape: f.Recognize.Shape}))
+	slices.SortStableFunc(p.classes, func(a, b *class) int { return len(b.prefix) - len(a.prefix) })
+	return p, nil
+}
+
+func (p *Provider) newClass(v *variant) *class {
+	f := p.file
+	c := &class{name: v.Name, prefix: v.Prefix, identity: f.Identity, provider: p}
+	if v.Shape != "" {
+		c.shape = regexp.MustCompile(v.Shape)
+	}
+	if f.ProbePolicy == never || v.ProbePolicy == never {
+		c.never = cmp.Or(v.Detail, "credentials of this kind are never sent by livekey")
+		return c
+	}
+	if v.Identity != nil {
+		c.identity = v.Identity
+	}
+	req := f.Request
+	if v.Request != nil {
+		req = v.Request
+	}
+	c.request = newCall(f, req)
+	control := v.Control
+	if control == "" && strings.HasPrefix(f.Control, v.Prefix) {
+		control = f.Control
+	}
+	c.control, _ = parseTemplate(cmp.Or(control, v.Prefix+defaultControl))
+	for _, r := range slices.Concat(v.Rules, f.Rules) {
+		c.rules = append(c.rules, r.safe(cmp.Or(v.Confidence, f.Confidence)))
+	}
+	return c
+}
+
+// safe takes the right to call a key dead from a rule that nobody confirmed.
+func (r rule) safe(confidence string) rule {
+	if r.Outcome == key.Dead && (confidence == low || r.Confidence == low) {
+		r.Outcome, r.Reason = key.Unknown, key.Unauthenticated
+		r.Detail = "refused, by a rule that no source confirmed: " + cmp.Or(r.Detail, "ask the issuer")
+	}
+	return r
+}
+
+// ID is the name by which a config asks for this provider.
+func (p *Provider) ID() string { return p.file.ID }
+
+// Form is how a value of this provider is linted: token, text, pem or json.
+func (p *Provider) Form() string { return cmp.Or(p.file.Form, "token") }
+
+// Pins are the identity fields by which one owner is told from another, sorted.
+func (p *Provider) Pins() []string {
+	pins := map[string]bool{}
+	for _, c := range p.classes {
+		for name, f := range c.identity {
+			if f.Pin {
+				pins[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(pins))
+}
+
+// Info is the provider for people.
+func (p *Provider) Info() Info {
+	f := p.file
+	i := Info{
+		ID: f.ID, Name: f.Name, Form: p.Form(), BaseURL: f.BaseURL,
+		Variables: f.Recognize.Variables, Prefixes: f.Recognize.Prefix,
+		Pins: p.Pins(), Cost: f.Cost, Confidence: f.Confidence, Evidence: f.Evidence,
+	}
+	for _, v := range f.Variants {
+		i.Classes = append(i.Classes, v.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Params)) {
+		a := f.Params[name]
+		i.Params = append(i.Params, Param{Name: name, Default: a.Default, Help: a.Help, Required: a.Required})
+	}
+	return i
+}
+
+// class tells which kind of credential a value is, by its prefix alone.
+func (p *Provider) class(v secret.Value) *class {
+	for _, c := range p.classes {
+		if strings.HasPrefix(string(v.Reveal()[:min(v.Len(), len(c.prefix))]), c.prefix) {
+			return c
+		}
+	}
+	return p.classes[len(p.classes)-1]
+}

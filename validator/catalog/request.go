@@ -1,0 +1,151 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+// call is a request of a file, its templates read.
+type call struct {
+	method  string
+	url     template // what follows {{base_url}}
+	headers map[string]template
+	body    string
+	parts   []string
+}
+
+func newCall(f *file, r *request) *call {
+	c := &call{method: r.Method, body: r.Body, headers: map[string]template{}, parts: f.parts()}
+	u, _ := parseTemplate(r.URL)
+	c.url = u[1:]
+	for name, text := range r.Headers {
+		c.headers[http.CanonicalHeaderKey(name)], _ = parseTemplate(text)
+	}
+	return c
+}
+
+var errUnsendable = errors.New("the value cannot be sent byte for byte in a header: it is empty, or has a line break, " +
+	"a control character, or a blank at its beginning or end")
+
+// build makes the request. base and params come from the config, values from the
+// key; a value that would not arrive exactly as it is, is an error.
+func (c *call) build(ctx context.Context, base string, params map[string]string, values func(key.Part) []byte) (*http.Request, error) {
+	for _, part := range c.parts {
+		if v := values(key.Part(part)); len(v) == 0 || !sendable(string(v)) {
+			return nil, errUnsendable
+		}
+	}
+	value := func(name string) string {
+		if slices.Contains(c.parts, name) {
+			return string(values(key.Part(name)))
+		}
+		return params[name]
+	}
+	req, err := http.NewRequestWithContext(ctx, c.method, base+c.address(value), strings.NewReader(c.body))
+	if err != nil {
+		return nil, errors.New("the address of the call cannot be built from the parameters") // err quotes the URL
+	}
+	for name, t := range c.headers {
+		if text, empty := t.render(value); !empty {
+			req.Header[name] = []string{text}
+		}
+	}
+	return req, nil
+}
+
+// address is the path and query, with what fills them escaped.
+func (c *call) address(value func(string) string) string {
+	inQuery := false
+	var b strings.Builder
+	for _, p := range c.url {
+		inQuery = inQuery || strings.Contains(p.literal, "?")
+		switch {
+		case p.name == "":
+			b.WriteString(p.literal)
+		case inQuery:
+			b.WriteString(url.QueryEscape(value(p.name)))
+		default:
+			b.WriteString(url.PathEscape(value(p.name)))
+		}
+	}
+	return b.String()
+}
+
+// sendable says whether a header carries s exactly: net/http refuses control
+// characters, and cuts blanks off the ends without a word.
+func sendable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return strings.Trim(s, " ") == s
+}
+
+var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// base is where the live calls of f go: the config's base_url, or the file's own
+// with its parameters filled in.
+func (f *file) base(own string, params map[string]string) (string, error) {
+	t, _ := parseTemplate(f.BaseURL)
+	if own != "" {
+		return checkBaseURL(own, f.BaseURL)
+	}
+	for _, name := range t.names() {
+		if !dnsLabel.MatchString(params[name]) {
+			return "", fmt.Errorf("with.%s: must be one DNS label, because it is part of the host", name)
+		}
+	}
+	s, _ := t.render(func(name string) string { return params[name] })
+	return strings.TrimSuffix(s, "/"), nil
+}
+
+// checkBaseURL pins the host that a config names. Without a path, it gets that
+// of the file's own address.
+func checkBaseURL(own, usual string) (string, error) {
+	u, err := url.Parse(own)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return "", errors.New("base_url: must be https://host[:port][/path]")
+	case u.User != nil:
+		return "", errors.New("base_url: must not have a user or password")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", errors.New("base_url: must not have a query or fragment")
+	case !plainHost(u.Hostname()):
+		return "", errors.New("base_url: the host must be plain ASCII, without a dot at its end")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return "", errors.New("base_url: must be https; unencrypted is for loopback only")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "", errors.New("base_url: must be https")
+	}
+	u.Host = strings.ToLower(u.Host)
+	if strings.Trim(u.Path, "/") == "" {
+		if file, err := url.Parse(strings.NewReplacer("{{", "", "}}", "").Replace(usual)); err == nil {
+			u.Path = file.Path
+		}
+	}
+	return strings.TrimRight(u.String(), "/"), nil
+}
+
+func plainHost(host string) bool {
+	for i := range len(host) {
+		if host[i] <= ' ' || host[i] > '~' {
+			return false
+		}
+	}
+	return host != "" && !strings.HasSuffix(host, ".")
+}
+
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
