@@ -1,0 +1,52 @@
+package webhook
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/livekey/livekey/alerts"
+)
+
+// maxRetryAfter bounds what a receiver can ask for: an alert is worth less every minute.
+const maxRetryAfter = 15 * time.Minute
+
+// judge turns an answer into nil, an error to try again after, or one that wraps
+// alerts.ErrRefused.
+func judge(status int, h http.Header, now time.Time) error {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		err := fmt.Errorf("receiver is busy: status %d", status)
+		if after := retryAfter(h.Get("Retry-After"), now); after > 0 {
+			return &alerts.RetryError{After: after, Err: err}
+		}
+		return err
+	case http.StatusRequestTimeout, http.StatusTooEarly:
+		return fmt.Errorf("receiver could not take it now: status %d", status)
+	case http.StatusGone:
+		return fmt.Errorf("receiver is gone (status 410), remove the channel or correct its url: %w", alerts.ErrRefused)
+	}
+	switch status / 100 {
+	case 2:
+		return nil
+	case 3: // a captive portal answers like this too
+		return fmt.Errorf("receiver answered with a redirect (status %d), which is not followed: correct the url", status)
+	case 4:
+		return fmt.Errorf("receiver refused it (status %d), check its url and secret: %w", status, alerts.ErrRefused)
+	}
+	return fmt.Errorf("receiver is at fault: status %d", status)
+}
+
+// retryAfter reads a Retry-After header, seconds or a date (RFC 9110, 10.2.3); 0
+// if it says nothing.
+func retryAfter(text string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(text, 10, 63); err == nil {
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return min(maxRetryAfter, max(0, at.Sub(now)))
+}
