@@ -161,7 +161,7 @@ func (b *builder) entry(n Node, kinds []string) (kind string, settings Node, ok 
 		if !slices.Contains(kinds, kind) {
 			hint := didYouMean(kind, kinds)
 			if hint == "" {
-				hint = "the kinds are " + list(kinds)
+				hint = "one of " + list(kinds)
 			}
 			f := n.nameFault("required, because the entry's name is no kind", hint)
 			f.Path = joinPath(n.path, "kind")
@@ -223,7 +223,7 @@ func (b *builder) buildProviders() {
 		}
 		b.take(n.Decode(&spec))
 		switch _, said := n.field("file"); {
-		case !b.named(n):
+		case !b.named(n) || !n.empty() && !isMapping(target(n.yaml)):
 			continue
 		case name == NoProvider:
 			b.add(n.nameFault("this name means that nobody can prove a key", "choose another"))

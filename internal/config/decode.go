@@ -107,7 +107,7 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 			slices.Sort(known)
 			hint := didYouMean(name, known)
 			if hint == "" && len(known) > 0 {
-				hint = "the fields here are " + list(known)
+				hint = "one of " + list(known)
 			}
 			c.add(child.nameFault("unknown field", hint))
 		}

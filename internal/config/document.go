@@ -123,20 +123,19 @@ func (d *document) syntax(err error, g *guard) error {
 		return d.fault(line, column, "", fmt.Sprintf("nested deeper than %d levels", maxDepth), "")
 	}
 	message, hint := "not valid YAML", ""
-	if at.ContextMark.Line > 0 && at.ContextMark.Line < line {
+	switch char := d.char(line, column); {
+	case char == '\t':
+		message, hint = "a tab; YAML is indented with blanks", "replace tabs by blanks"
+	case strings.ContainsRune("`@%", char):
+		message, hint = "a plain text cannot begin with this character", "put it in quotes"
+	case char == '*':
+		message, hint = "an alias without its anchor", "put the text in quotes, or define the anchor before"
+	case at.ContextMark.Line > 0 && at.ContextMark.Line < line:
 		message = fmt.Sprintf("not valid YAML: what began at line %d, column %d does not end as it should",
 			at.ContextMark.Line, max(1, at.ContextMark.Column))
 		hint = "close the quote or bracket, or check the indentation"
-	}
-	switch d.char(line, column) {
-	case '\t':
-		message, hint = "a tab; YAML is indented with blanks", "replace tabs by blanks"
-	case '`', '@', '%':
-		message, hint = "a plain text cannot begin with this character", "put it in quotes"
-	case ':':
+	case char == ':':
 		message, hint = "a second \": \" on the line", "put the text in quotes"
-	case '*':
-		message, hint = "an alias without its anchor", "put the text in quotes, or define the anchor before"
 	}
 	return d.fault(line, column, "", message, hint)
 }

@@ -24,10 +24,10 @@ type Fault struct {
 // Error is the place, what is wrong, and below it the line with every value masked.
 func (f Fault) Error() string {
 	var b strings.Builder
-	b.WriteString(f.place())
-	b.WriteString(": ")
-	if f.Path != "" {
-		b.WriteString(f.Path + ": ")
+	for _, lead := range []string{f.place(), f.Path} {
+		if lead != "" {
+			b.WriteString(lead + ": ")
+		}
 	}
 	b.WriteString(f.Message)
 	if f.Hint != "" {
@@ -136,7 +136,7 @@ func (c *collector) err() error {
 	slices.SortStableFunc(list, func(a, b Fault) int {
 		// Drop-ins are read after the main file, in the order of their names.
 		return cmp.Or(cmp.Compare(a.doc.rank(), b.doc.rank()), cmp.Compare(a.File, b.File),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
 	})
 	return Faults(list)
 }

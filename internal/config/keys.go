@@ -120,6 +120,9 @@ func (b *builder) from(n, from Node) map[key.Part]key.Ref {
 // is a source of its own name with defaults.
 func (b *builder) ref(n Node) (key.Ref, bool) {
 	var text string
+	if n.doc.secrets[target(n.yaml)] { // said by vet
+		return key.Ref{}, false
+	}
 	if err := n.Decode(&text); err != nil {
 		b.take(err)
 		return key.Ref{}, false
@@ -127,7 +130,7 @@ func (b *builder) ref(n Node) (key.Ref, bool) {
 	ref, err := ParseRef(text)
 	if err != nil {
 		b.add(n.fault("", err.Error(), ""))
-		return ref, false
+		return key.Ref{}, false
 	}
 	if _, said := b.sources[ref.Source]; said {
 		return ref, true
@@ -137,7 +140,7 @@ func (b *builder) ref(n Node) (key.Ref, bool) {
 		known = append(known, b.kinds.Sources...)
 		hint := didYouMean(ref.Source, known)
 		if hint == "" {
-			hint = "the sources are " + list(slices.Compact(slices.Sorted(slices.Values(known))))
+			hint = "one of " + list(slices.Compact(slices.Sorted(slices.Values(known))))
 		}
 		b.add(n.fault("", "no source has the name before ://", hint))
 		return ref, false
@@ -162,6 +165,7 @@ func (b *builder) env(n, env Node, from map[key.Part]key.Ref) map[string]key.Par
 			b.add(n.fault("env", "required, because the key's name is no legal variable", "env: NAME"))
 		case !single && len(from) > 0:
 			b.add(n.fault("env", "required, because the key has several parts", "env: {NAME: part, …}"))
+			return nil
 		}
 		return map[string]key.Part{n.name.Value: part}
 	case isScalar(y):
@@ -173,6 +177,7 @@ func (b *builder) env(n, env Node, from map[key.Part]key.Ref) map[string]key.Par
 		part, single := only(from)
 		if !single && len(from) > 0 {
 			b.add(env.fault("", "one name, while the key has several parts", "env: {NAME: part, …}"))
+			return nil
 		}
 		if !variableName.MatchString(name) {
 			b.add(env.fault("", "not a legal variable", "a variable has letters, digits and _, and begins with no digit"))
@@ -259,7 +264,7 @@ func (b *builder) known(n Node, from map[key.Part]key.Ref, env map[string]key.Pa
 		if _, ok := from[part]; !ok {
 			hint := didYouMean(string(part), names)
 			if hint == "" {
-				hint = "the parts are " + list(names)
+				hint = "one of " + list(names)
 			}
 			place, said := at.field(variable)
 			if !said {

@@ -95,6 +95,17 @@ func (n Node) field(name string) (Node, bool) {
 	return Node{}, false
 }
 
+// has says whether a field, or a field of a field, is there.
+func (n Node) has(field string) bool {
+	ok := true
+	for name := range strings.SplitSeq(field, ".") {
+		if n, ok = n.field(name); !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // child is a field or entry of this node.
 func (n Node) child(name, value *yaml.Node) Node {
 	return Node{doc: n.doc, path: joinPath(n.path, name.Value), name: name, yaml: value}

@@ -28,31 +28,39 @@ func (b *builder) policy(n Node, p Policy) Policy {
 		AllowRollback: p.AllowRollback, WatchPrevious: p.WatchPrevious,
 	}
 	spec.Confirm.Times, spec.Confirm.Over = p.ConfirmTimes, p.ConfirmOver
-	var c collector
-	c.take(n.Decode(&spec))
-	if len(c.list) > 0 { // what could not be read cannot be judged
-		b.take(c.err())
-		return p
-	}
-	for field, d := range map[string]time.Duration{
-		"refresh": spec.Refresh, "probe": spec.Probe, "confirm.over": spec.Confirm.Over, "grace": spec.Grace,
-	} {
-		if d < shortest && (d != 0 || field != "refresh") {
-			b.add(n.fault(field, "shorter than 50ms", ""))
-		}
-	}
-	if spec.Confirm.Times < 1 {
-		b.add(n.fault("confirm.times", "must be 1 or more", ""))
-	}
-	if spec.Budget < 1 {
-		b.add(n.fault("budget", "must be 1 or more", "it counts the live calls of one key in a day"))
-	}
-	b.take(n.oneOf("on_unknown", string(spec.OnUnknown), string(Hold), string(PublishIfEmpty)))
-	b.take(n.oneOf("allow_rollback", string(spec.AllowRollback),
-		string(RollbackNever), string(RollbackConfirmed), string(RollbackAlways)))
+	b.take(n.Decode(&spec)) // what cannot be read stays as in p
+	b.policyRanges(n, spec)
 	return Policy{
 		Refresh: spec.Refresh, Probe: spec.Probe, ConfirmTimes: spec.Confirm.Times, ConfirmOver: spec.Confirm.Over,
 		OnUnknown: spec.OnUnknown, Grace: spec.Grace, Budget: spec.Budget,
 		AllowRollback: spec.AllowRollback, WatchPrevious: spec.WatchPrevious,
+	}
+}
+
+// policyRanges checks what n says itself: a key without a policy of its own does
+// not repeat the faults of everybody's.
+func (b *builder) policyRanges(n Node, spec policySpec) {
+	if n.empty() {
+		return
+	}
+	for field, d := range map[string]time.Duration{
+		"refresh": spec.Refresh, "probe": spec.Probe, "confirm.over": spec.Confirm.Over, "grace": spec.Grace,
+	} {
+		if n.has(field) && d < shortest && (d != 0 || field != "refresh") {
+			b.add(n.fault(field, "shorter than 50ms", ""))
+		}
+	}
+	if n.has("confirm.times") && spec.Confirm.Times < 1 {
+		b.add(n.fault("confirm.times", "must be 1 or more", ""))
+	}
+	if n.has("budget") && spec.Budget < 1 {
+		b.add(n.fault("budget", "must be 1 or more", "it counts the live calls of one key in a day"))
+	}
+	if n.has("on_unknown") {
+		b.take(n.oneOf("on_unknown", string(spec.OnUnknown), string(Hold), string(PublishIfEmpty)))
+	}
+	if n.has("allow_rollback") {
+		b.take(n.oneOf("allow_rollback", string(spec.AllowRollback),
+			string(RollbackNever), string(RollbackConfirmed), string(RollbackAlways)))
 	}
 }

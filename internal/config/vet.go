@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ func (d *document) vet(c *collector, secrets bool) (ok bool) {
 		return false
 	}
 	v := &vetter{doc: d, faults: c, secrets: secrets}
-	v.visit(d.root, nil, false)
+	v.visit(d.root, nil, nil)
 	return !v.full
 }
 
@@ -40,12 +41,15 @@ func (v *vetter) fault(y *yaml.Node, path []string, message, hint string) {
 	v.faults.add(v.doc.fault(y.Line, y.Column, text, message, hint))
 }
 
-func (v *vetter) visit(y *yaml.Node, path []string, aliased bool) {
-	aliased = aliased || y.Kind == yaml.AliasNode
-	if aliased {
+// visit checks y and what is in it. via is the first alias on the way, if there is one.
+func (v *vetter) visit(y *yaml.Node, path []string, via *yaml.Node) {
+	if via == nil && y.Kind == yaml.AliasNode {
+		via = y
+	}
+	if via != nil {
 		v.aliased++
 	}
-	at := y
+	at := cmp.Or(via, y)
 	switch y = target(y); {
 	case v.full:
 		return
@@ -62,16 +66,16 @@ func (v *vetter) visit(y *yaml.Node, path []string, aliased bool) {
 		v.scalar(y, path)
 	case yaml.SequenceNode:
 		for i, item := range y.Content {
-			v.visit(item, append(path, fmt.Sprintf("[%d]", i)), aliased)
+			v.visit(item, append(path, fmt.Sprintf("[%d]", i)), via)
 		}
 	case yaml.MappingNode:
 		for pair := range slices.Chunk(y.Content, 2) {
-			v.pair(pair[0], pair[1], path, aliased)
+			v.pair(pair[0], pair[1], path, via)
 		}
 	}
 }
 
-func (v *vetter) pair(name, value *yaml.Node, path []string, aliased bool) {
+func (v *vetter) pair(name, value *yaml.Node, path []string, via *yaml.Node) {
 	switch {
 	case name.Tag == "!!merge":
 		v.fault(name, path, "a merge key; a config has none", "write the fields out, or put them under policy")
@@ -79,7 +83,7 @@ func (v *vetter) pair(name, value *yaml.Node, path []string, aliased bool) {
 	case v.secrets && looksSecret(name.Value):
 		v.secret(name, path)
 	}
-	v.visit(value, append(path, name.Value), aliased)
+	v.visit(value, append(path, name.Value), via)
 }
 
 func (v *vetter) scalar(y *yaml.Node, path []string) {
