@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -22,9 +23,11 @@ type Options struct {
 	// Binary is the livekey to play against; empty means the running executable.
 	Binary string
 	// Out gets the steps as they happen and the table, or one JSON document at the end.
-	Out ui.Printer
+	Out io.Writer
 	// JSON prints a Report instead of text.
 	JSON bool
+	// Color is for a terminal.
+	Color bool
 	// Keep leaves the drill's folder in place and tells where it is.
 	Keep bool
 }
@@ -96,7 +99,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.close(o.Keep)) }()
 
-	p := printer{ui: o.Out, json: o.JSON}
+	p := printer{ui: ui.Printer{Out: o.Out, Color: o.Color}, json: o.JSON}
 	p.start(w.dir)
 	r := Report{}
 	if o.Keep {

@@ -153,7 +153,8 @@ func TestIssuerJudgesItsCalls(t *testing.T) {
 		{"a free call for each delivered value", []*http.Request{probe("GET", "/v1/models?limit=1", known)}, ""},
 		{"no call at all", nil, "P10"},
 		{"a delivered value that was never asked about", []*http.Request{probe("GET", "/v1/models?limit=1", "other")}, "P1"},
-		{"a call that costs", []*http.Request{probe("GET", "/v1/models", known), probe("POST", "/v1/messages", known)}, "P10"},
+		{"a call that costs", []*http.Request{probe("GET", "/v1/models", known), probe("GET", "/v1/messages", known)}, "P10"},
+		{"a call that could change something", []*http.Request{probe("GET", "/v1/models", known), probe("POST", "/v1/models", known)}, "P10"},
 	} {
 		i, err := newIssuer(t.Context())
 		check(t, err)
