@@ -12,7 +12,7 @@ import (
 const (
 	mask         = "***"
 	maxExcerpt   = 160  // characters shown
-	maxRendering = 1000 // characters of a line that is looked at at all
+	maxRendering = 1000 // bytes of a line that is looked at at all
 )
 
 // span is where a node begins on its line.
@@ -28,10 +28,10 @@ func (d *document) excerpt(line, column int) (text string, caret int, ok bool) {
 	if d == nil || line < 1 || line > len(d.lines) {
 		return "", 0, false
 	}
-	src := []rune(strings.TrimRight(d.lines[line-1], "\r"))
-	if len(src) > maxRendering {
+	if len(d.lines[line-1]) > maxRendering {
 		return "", 0, false
 	}
+	src := []rune(strings.TrimRight(d.lines[line-1], "\r"))
 	if d.root == nil {
 		text, caret = unparsed(src, column)
 	} else {

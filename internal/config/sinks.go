@@ -94,8 +94,12 @@ func (b *builder) sinkKeys(n Node) []key.Name {
 	return names
 }
 
-// keyHint names the nearest key.
+// keyHint names the nearest key. A file with a hundred faults has other troubles
+// than a typing mistake, and looking through all names for each would take long.
 func (b *builder) keyHint(name string) string {
+	if len(b.list) >= 100 {
+		return ""
+	}
 	known := slices.Sorted(maps.Keys(b.keys))
 	known = slices.DeleteFunc(known, func(k string) bool { return !showable(k) })
 	return didYouMean(name, known)

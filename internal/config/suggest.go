@@ -15,8 +15,7 @@ func didYouMean(word string, known []string) string {
 	return ""
 }
 
-// suggestions caps the work for one file: a list of a thousand unknown names is
-// no typing mistake.
+// suggestions caps the names that are looked through.
 const suggestions = 4000
 
 func nearest(word string, known []string) string {
