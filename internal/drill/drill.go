@@ -30,6 +30,8 @@ type Options struct {
 	Color bool
 	// Keep leaves the drill's folder in place and tells where it is.
 	Keep bool
+
+	patience time.Duration // of a scene, where a test has less
 }
 
 // ErrNotKept says that the drill ran and saw a promise broken. Any other error

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -34,6 +35,8 @@ type world struct {
 	stopReader chan struct{}
 	readerDone chan struct{}
 
+	patience time.Duration
+
 	want    map[string]string // what both sinks have to hold now
 	allowed map[string]bool   // every value that ever was to be delivered
 	refused map[string]bool   // every value that never was
@@ -50,7 +53,8 @@ func open(ctx context.Context, o Options) (_ *world, err error) {
 		}
 	}
 	w := &world{
-		want: map[string]string{}, allowed: map[string]bool{}, refused: map[string]bool{},
+		patience: cmp.Or(o.patience, patience),
+		want:     map[string]string{}, allowed: map[string]bool{}, refused: map[string]bool{},
 		stopReader: make(chan struct{}), readerDone: make(chan struct{}),
 	}
 	defer func() {
@@ -168,7 +172,7 @@ func (w *world) look(ctx context.Context) (v view, err error) {
 
 // until looks again and again until every claim is kept or patience is over, and returns the last claims.
 func (w *world) until(ctx context.Context, judges ...judge) ([]claim, error) {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(w.patience)
 	for {
 		claims, err := w.ask(ctx, judges)
 		if err != nil || allKept(claims) || time.Now().After(deadline) {

@@ -1,0 +1,69 @@
+// Package docs is what people read. Its tests keep it true.
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/livekey/livekey/internal/config"
+)
+
+var kinds = config.Kinds{
+	Sources:  []string{"env", "file", "vault"},
+	Sinks:    []string{"directory", "env_file"},
+	Channels: []string{"log", "webhook"},
+}
+
+func TestEveryConfigOfTheReadmeIsGood(t *testing.T) {
+	t.Parallel()
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(read(t, "../README.md"), -1)
+	if len(blocks) < 2 {
+		t.Fatalf("%d configs found", len(blocks))
+	}
+	for _, b := range blocks {
+		if _, err := config.Read("/etc/livekey/livekey.yaml", []byte(b[1]), kinds); err != nil {
+			t.Errorf("%v\nin\n%s", err, b[1])
+		}
+	}
+}
+
+func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	for _, file := range []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "ARCHITECTURE.md", "limits.md"} {
+		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
+			if _, err := os.Stat(path.Join(path.Dir(file), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", file, m[1], err)
+			}
+		}
+	}
+}
+
+func TestTheArchitectureNamesEveryPackage(t *testing.T) {
+	t.Parallel()
+	text := read(t, "ARCHITECTURE.md")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "../...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("list packages: %v", err)
+	}
+	for pkg := range strings.FieldsSeq(string(out)) {
+		name := strings.TrimPrefix(pkg, "github.com/livekey/livekey/")
+		if !strings.Contains(text, name) && !strings.Contains(text, path.Base(name)) {
+			t.Errorf("no word about %s", name)
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
