@@ -20,10 +20,17 @@ func (t *turn) fetched(e Fetched) {
 	switch {
 	case t.s.Current != nil && t.s.Current.Fingerprint == e.Fingerprint:
 		// Equal bytes are the same version, whatever the backend calls it now.
-		t.s.Current.ID, t.s.Current.Number = e.Version, e.Number
+		c := t.s.Current
+		c.ID, c.Number = e.Version, e.Number
 		t.forgetCandidate("the source has the delivered version again")
+		if c.Latest.Reason == key.NotYetAsked { // its bytes were nowhere to be had before
+			t.check(c, Candidate, "its bytes are at hand again")
+		}
 	case t.s.Delivering != nil && t.s.Delivering.Fingerprint == e.Fingerprint:
 		t.forgetCandidate("the source has the version that is being delivered")
+		if d := t.s.Delivering; d.Latest.Reason == key.NotYetAsked {
+			t.check(d, Candidate, "its bytes are at hand again")
+		}
 	case t.s.Candidate != nil && t.s.Candidate.Fingerprint == e.Fingerprint:
 		t.seenAgain(e)
 	default:

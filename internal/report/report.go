@@ -27,6 +27,8 @@ type Key struct {
 	Sinks     []Sink     `json:"sinks,omitempty"`
 	// Holders is null where nobody may look.
 	Holders     *Holders  `json:"holders"`
+	Missing     bool      `json:"missing,omitempty"`      // its source has no such record
+	SourceError string    `json:"source_error,omitempty"` // why its source cannot be read now
 	PausedUntil time.Time `json:"paused_until,omitzero"`
 	NextProbeAt time.Time `json:"next_probe_at,omitzero"`
 }
@@ -37,6 +39,7 @@ type Current struct {
 	Fingerprint string       `json:"fingerprint"`
 	Outcome     key.Outcome  `json:"outcome"`
 	Reason      key.Reason   `json:"reason,omitempty"`
+	Which       string       `json:"which,omitempty"`    // of blocked: no_credit, spend_cap, …
 	Unproved    key.Reason   `json:"unproved,omitempty"` // why nobody proved what is delivered
 	Suspect     bool         `json:"suspect,omitempty"`  // rejected, not yet confirmed dead
 	CheckedAt   time.Time    `json:"checked_at,omitzero"`
@@ -51,6 +54,7 @@ type Candidate struct {
 	Fingerprint string      `json:"fingerprint"`
 	Outcome     key.Outcome `json:"outcome"`
 	Reason      key.Reason  `json:"reason,omitempty"`
+	Which       string      `json:"which,omitempty"` // of malformed: the fault; of blocked: why
 	Detail      string      `json:"detail,omitempty"`
 	HeldBy      string      `json:"held_by,omitempty"` // rejected, malformed, worse, misplaced, regressed, unknown, paused
 	Since       time.Time   `json:"since,omitzero"`

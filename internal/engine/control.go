@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/livekey/livekey/internal/admin"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator"
+)
+
+var _ admin.Daemon = (*Engine)(nil)
+
+// Refresh reads the sources now and asks the issuers again. No name means all.
+func (e *Engine) Refresh(_ context.Context, names []key.Name) error {
+	keys, err := e.named(names)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		k.post(rotation.Refreshed{At: now()})
+	}
+	return nil
+}
+
+// Approve delivers a held candidate once it is proved again. Dead and malformed
+// ones stay where they are, whoever asks.
+func (e *Engine) Approve(ctx context.Context, name key.Name, version key.Version, by admin.Approval) error {
+	keys, err := e.named([]key.Name{name})
+	if err != nil {
+		return err
+	}
+	k := keys[0]
+	k.mu.Lock()
+	c := k.state.Candidate
+	k.mu.Unlock()
+	switch {
+	case c == nil:
+		return fmt.Errorf("approve %s: %w: nothing is held", name, admin.ErrConflict)
+	case version != "" && version != c.ID:
+		return fmt.Errorf("approve %s: %w: held is version %s, not %s", name, admin.ErrConflict, c.ID, version)
+	case !c.Hold.Approvable():
+		return fmt.Errorf("approve %s: %w: version %s is held as %s, which nobody can overrule", name, admin.ErrConflict, c.ID, c.Hold)
+	}
+	e.log.InfoContext(ctx, "candidate approved", "key", name, "version", c.ID, "fingerprint", c.Fingerprint, "by", by.By, "reason", by.Reason)
+	if err := e.store.PutSync(kindApproval, string(name)+"/"+string(c.Fingerprint), approval{by, c.ID, c.Hold, now()}); err != nil {
+		return fmt.Errorf("approve %s: keep who approved: %w", name, err)
+	}
+	k.post(rotation.Approved{At: now(), Version: c.ID})
+	return nil
+}
+
+// Pause proves and alerts, and writes nothing. No name means every key.
+func (e *Engine) Pause(name key.Name, until time.Time, reason string) error {
+	keys, err := e.oneOrAll(name)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		e.log.Info("key paused", "key", k.Name, "until", until.UTC(), "reason", reason)
+		k.post(rotation.Paused{At: now(), Until: until.UTC()})
+	}
+	return nil
+}
+
+// Resume ends a pause. No name means every key.
+func (e *Engine) Resume(name key.Name) error {
+	keys, err := e.oneOrAll(name)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		e.log.Info("key resumed", "key", k.Name)
+		k.post(rotation.Resumed{At: now()})
+	}
+	return nil
+}
+
+func (e *Engine) oneOrAll(name key.Name) ([]*keyRun, error) {
+	if name == "" {
+		return e.named(nil)
+	}
+	return e.named([]key.Name{name})
+}
+
+func (e *Engine) named(names []key.Name) ([]*keyRun, error) {
+	select {
+	case <-e.running:
+	default:
+		return nil, errors.New("livekey is still starting: try again in a moment")
+	}
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(e.keys))
+	}
+	var keys []*keyRun
+	for _, name := range names {
+		k := e.keys[name]
+		if k == nil {
+			return nil, fmt.Errorf("key %s: %w: the config has no such key", name, key.ErrNotFound)
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// Examine reads one key and asks its issuer, and does nothing with the answer.
+func (e *Engine) Examine(ctx context.Context, name key.Name) key.Verdict {
+	k := e.keys[name]
+	records := map[key.Location]sources.Record{}
+	for _, loc := range k.locations() {
+		rctx, cancel := context.WithTimeout(ctx, readTimeout)
+		rec, err := e.sources[loc.Source].backend.Fetch(rctx, loc)
+		cancel()
+		if err != nil {
+			return key.Verdict{Reason: key.NotYetAsked, Detail: err.Error(), CheckedAt: now()}
+		}
+		records[loc] = rec
+	}
+	m, _, fault := k.open(records)
+	if fault != nil {
+		return *fault
+	}
+	return e.prober.Probe(ctx, validator.Request{
+		Key: name, Provider: k.Provider, Checker: k.Checker, Material: m, Purpose: validator.Candidate, Budget: k.Budget,
+	})
+}

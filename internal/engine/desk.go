@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/rotation"
+)
+
+// desk keeps what is open, one alert per subject and cause, and hands every
+// change to every channel. What a channel has not taken is in the journal.
+type desk struct {
+	log      *slog.Logger
+	store    store
+	told     alerts.Channel // the log: always, at once
+	channels []*outbox
+
+	mu      sync.Mutex
+	current map[string]alerts.Data
+	next    uint64 // number of the next event in the outboxes
+}
+
+func newDesk(log *slog.Logger, st store, told alerts.Channel, channels map[string]alerts.Channel) (*desk, error) {
+	open, err := st.openAlerts()
+	if err != nil {
+		return nil, err
+	}
+	d := &desk{log: log, store: st, told: told, current: open}
+	for _, name := range slices.Sorted(maps.Keys(channels)) {
+		d.channels = append(d.channels, newOutbox(name, channels[name], log, st))
+	}
+	err = st.Each(kindOutbox, func(id string, raw json.RawMessage) error {
+		channel, n, ok := parseOutboxID(id)
+		if !ok {
+			return fmt.Errorf("read the journal's outbox: unreadable id %q", id)
+		}
+		d.next = max(d.next, n+1)
+		for _, o := range d.channels {
+			if o.name == channel {
+				var a alerts.Alert
+				if err := json.Unmarshal(raw, &a); err != nil {
+					return fmt.Errorf("read the journal's outbox: %w", err)
+				}
+				o.queue = append(o.queue, queuedAlert{id: id, alert: a})
+				return nil
+			}
+		}
+		return nil // of a channel that the config names no more
+	})
+	return d, err
+}
+
+func (d *desk) run(spawn func(func(context.Context))) {
+	for _, o := range d.channels {
+		spawn(o.run)
+	}
+}
+
+// open tells that something is wrong, once, and again when what is told changes.
+func (d *desk) open(subject string, name key.Name, provider string, affected []string, a rotation.Open) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	id := subject + "/" + string(a.Cause)
+	data := alerts.Data{
+		Cause: a.Cause, Severity: a.Severity, Key: name, Provider: provider, Summary: a.Summary,
+		Evidence: a.Evidence, Affected: affected, Actions: a.Actions,
+	}
+	kind := alerts.Opened
+	if was, isOpen := d.current[id]; isOpen {
+		if sameStory(was, data) {
+			return
+		}
+		kind, data.ID, data.Since = alerts.Updated, was.ID, was.Since
+	} else {
+		data.ID, data.Since = "alr_"+rand.Text(), now()
+	}
+	d.current[id] = data
+	d.keep(d.store.PutSync(kindAlert, id, data))
+	d.send(kind, data)
+}
+
+// resolve tells that it is over, if it was open.
+func (d *desk) resolve(subject string, cause key.Cause, reason string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	id := subject + "/" + string(cause)
+	data, isOpen := d.current[id]
+	if !isOpen {
+		return
+	}
+	delete(d.current, id)
+	data.Evidence = maps.Clone(data.Evidence)
+	if data.Evidence == nil {
+		data.Evidence = map[string]string{}
+	}
+	data.Evidence["resolved_by"] = reason
+	data.Actions = nil
+	d.send(alerts.Resolved, data)
+	d.keep(d.store.Delete(kindAlert, id))
+}
+
+// restless is evidence that changes from one look to the next and is no news.
+var restless = []string{"request_id", "rejections", "detail", "http_status"}
+
+func sameStory(a, b alerts.Data) bool {
+	if a.Summary != b.Summary || a.Severity != b.Severity || !slices.Equal(a.Affected, b.Affected) {
+		return false
+	}
+	ea, eb := maps.Clone(a.Evidence), maps.Clone(b.Evidence)
+	for _, name := range restless {
+		delete(ea, name)
+		delete(eb, name)
+	}
+	return maps.Equal(ea, eb)
+}
+
+// send queues one event for every channel, before anything else can happen to
+// the alert. The caller holds mu.
+func (d *desk) send(kind alerts.Type, data alerts.Data) {
+	a := alerts.Alert{Type: kind, Timestamp: now(), Data: data}
+	n := d.next
+	d.next++
+	for _, o := range d.channels {
+		id := outboxID(o.name, n)
+		d.keep(d.store.PutSync(kindOutbox, id, a))
+		o.put(queuedAlert{id: id, alert: a})
+	}
+	if err := d.told.Send(context.Background(), a); err != nil {
+		d.log.Error("alert not logged", "err", err)
+	}
+}
+
+func (d *desk) keep(err error) {
+	if err != nil {
+		d.log.Error("alert not kept over a restart", "err", err)
+	}
+}
+
+// all returns what is open, oldest first.
+func (d *desk) all() []alerts.Data {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.SortedFunc(maps.Values(d.current), func(a, b alerts.Data) int {
+		if c := a.Since.Compare(b.Since); c != 0 {
+			return c
+		}
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+}
+
+// drained returns when every channel has taken everything, but not after limit.
+func (d *desk) drained(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for _, o := range d.channels {
+		o.empty(ctx)
+	}
+}
+
+// selfDegraded tells that livekey itself does less than it promises.
+func (e *Engine) selfDegraded(what string, err error) {
+	e.alerts.open("livekey", "", "", nil, rotation.Open{
+		Cause: key.SelfDegraded, Severity: key.Critical,
+		Summary:  "livekey: " + what,
+		Evidence: map[string]string{"detail": err.Error()},
+		Actions:  []string{"see whether the disk of state_dir is full or read-only"},
+	})
+}

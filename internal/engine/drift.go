@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"maps"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/sinks"
+)
+
+// driftTimer sets the drift timer of a sink apart from its retry timer.
+type driftTimer struct{ *sinkRun }
+
+// watchDrift looks at the sink now and then: somebody may have changed it by hand.
+func (s *sinkRun) watchDrift() {
+	s.e.timers.set(driftTimer{s}, now().Add(driftEvery), func() {
+		s.e.spawn(func(ctx context.Context) {
+			s.checkDrift(ctx)
+			s.watchDrift()
+		})
+	})
+}
+
+// checkDrift compares the sink with what livekey wrote. A file that is gone is an
+// empty sink and filled again; other bytes are told, and replaced only where
+// the marker still stands. A value found there goes nowhere.
+func (s *sinkRun) checkDrift(ctx context.Context) {
+	r, ok := s.Sink.Sink.(sinks.Reader)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	busy, before := s.busy || len(s.wanted) > 0 || s.err != nil, s.has
+	s.mu.Unlock()
+	if busy || len(before) == 0 {
+		return
+	}
+	content, err := r.Read(ctx)
+	if err != nil {
+		s.failed(err)
+		return
+	}
+	found := s.prints(content)
+	if maps.Equal(found, before) && content.Exists {
+		return
+	}
+	s.mu.Lock()
+	if s.busy { // a write began while this was read
+		s.mu.Unlock()
+		return
+	}
+	s.has = found
+	for _, name := range s.Keys {
+		for variable := range s.e.keys[name].Env {
+			if found[variable] != before[variable] {
+				delete(s.kept, name)
+			}
+		}
+	}
+	if content.Exists && content.Marked {
+		s.take(content)
+	}
+	s.mu.Unlock()
+	s.drifted(content, before, found)
+}
+
+func (s *sinkRun) drifted(content sinks.Content, before, found map[string]key.Fingerprint) {
+	how := rotation.LackingAll
+	if content.Exists {
+		how = rotation.LackingSome
+		action := "livekey restores it as soon as its keys are proved again"
+		if !content.Marked {
+			action = "its marker is gone, so the content stays: remove the file to have it written again"
+		}
+		s.e.alerts.open(s.subject(), "", "", s.affected(), rotation.Open{
+			Cause: key.Drift, Severity: key.Warning,
+			Summary:  "sink " + s.Name + " was changed by somebody else",
+			Evidence: map[string]string{"sink": s.Name, "path": s.Path},
+			Actions:  []string{action},
+		})
+		if !content.Marked {
+			return
+		}
+	}
+	for _, name := range s.Keys {
+		for variable := range s.e.keys[name].Env {
+			if found[variable] != before[variable] {
+				s.e.keys[name].post(rotation.Lacked{At: now(), How: how})
+				break
+			}
+		}
+	}
+}

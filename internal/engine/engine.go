@@ -1,0 +1,230 @@
+// Package engine drives the pipe: it reads sources, has versions proved, lets
+// rotation decide, writes sinks and tells people. It knows contracts, never a
+// concrete backend.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/journal"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/sinks"
+	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator"
+)
+
+// Options are everything that an Engine works with. All of it is made by cmd.
+type Options struct {
+	Log         *slog.Logger
+	Keys        []Key
+	Sinks       []Sink
+	Sources     map[string]sources.Source // by the name that a Location carries
+	Channels    map[string]alerts.Channel // besides LogChannel
+	LogChannel  alerts.Channel
+	Prober      *validator.Prober
+	Hasher      secret.Hasher
+	Journal     *journal.Journal
+	StartupWait time.Duration
+}
+
+// Key is one key as the engine sees it.
+type Key struct {
+	Name     key.Name
+	Provider string
+	From     map[key.Part]key.Ref
+	Env      map[string]key.Part // variable: part
+	Optional bool
+	Checker  validator.Checker
+	Host     string // keys of one host are siblings; empty: nobody is asked
+	// Open makes the parts of a version of the records it is stored in, or says what
+	// is wrong with them.
+	Open    func(map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict)
+	Policy  rotation.Policy
+	Refresh time.Duration // 0: the source's own
+	Budget  int
+}
+
+// Sink is one sink as the engine sees it.
+type Sink struct {
+	Name     string
+	Path     string // where consumers read, for texts
+	Sink     sinks.Sink
+	Keys     []key.Name
+	Complete bool // delay the first write until every key is there
+}
+
+// Engine follows all keys. Make one with New; Run or Once runs it, once.
+type Engine struct {
+	log         *slog.Logger
+	prober      *validator.Prober
+	hasher      secret.Hasher
+	store       store
+	startupWait time.Duration
+
+	keys    map[key.Name]*keyRun
+	sinks   map[string]*sinkRun
+	sources map[string]*sourceRun
+	hosts   *hosts
+	alerts  *desk
+	timers  timers
+
+	// spawn runs f while Run lasts, and Run waits for it. It is nil before.
+	spawn   func(f func(context.Context))
+	running chan struct{} // closed once spawn is set
+	started chan struct{} // closed when first verdicts are there, or startup_wait is over
+	settle  sync.Once
+}
+
+// New checks that everything refers to something and reads the journal. It
+// touches no source, sink or issuer.
+func New(o Options) (*Engine, error) {
+	e := &Engine{
+		log: o.Log, prober: o.Prober, hasher: o.Hasher, store: store{o.Journal}, startupWait: o.StartupWait,
+		keys: map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
+		running: make(chan struct{}), started: make(chan struct{}),
+	}
+	if err := e.store.adopt(o.Hasher.Epoch()); err != nil {
+		return nil, err
+	}
+	var err error
+	if e.alerts, err = newDesk(o.Log, e.store, o.LogChannel, o.Channels); err != nil {
+		return nil, err
+	}
+	e.hosts = newHosts(e.alerts)
+	for _, s := range o.Sinks {
+		run := &sinkRun{Sink: s, e: e, kept: map[key.Name]entry{}, wanted: map[key.Name]entry{}}
+		e.sinks[s.Name] = run
+	}
+	for _, k := range o.Keys {
+		if err := e.addKey(k, o.Sources); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range e.sinks {
+		for _, name := range s.Keys {
+			k := e.keys[name]
+			if k == nil {
+				return nil, fmt.Errorf("sink %s: no key %s", s.Name, name)
+			}
+			k.sinks = append(k.sinks, s)
+		}
+	}
+	return e, nil
+}
+
+func (e *Engine) addKey(k Key, all map[string]sources.Source) error {
+	run := &keyRun{Key: k, e: e, materials: newMaterials(), records: map[key.Location]sources.Record{}}
+	var err error
+	if run.state, err = e.store.key(k.Name); err != nil {
+		return err
+	}
+	for _, ref := range k.From {
+		src := e.sources[ref.Source]
+		if src == nil {
+			backend, ok := all[ref.Source]
+			if !ok {
+				return fmt.Errorf("key %s: no source %s", k.Name, ref.Source)
+			}
+			src = newSourceRun(e, ref.Source, backend)
+			e.sources[ref.Source] = src
+		}
+		src.add(ref.Location, run)
+	}
+	e.keys[k.Name] = run
+	return nil
+}
+
+// Run follows every key until ctx ends, finishes writes that have begun, and
+// returns nil. One bad key, source, issuer or sink never ends it.
+func (e *Engine) Run(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	e.spawn = func(f func(context.Context)) {
+		g.Go(func() error { f(gctx); return nil })
+	}
+	close(e.running)
+	e.spawn(e.timers.run)
+	e.alerts.run(e.spawn)
+	for _, s := range e.sinks {
+		s.open(gctx)
+	}
+	for _, k := range e.keys {
+		k.begin()
+	}
+	for _, s := range e.sources {
+		s.begin()
+	}
+	for _, s := range e.sinks {
+		s.watchDrift()
+	}
+	e.timers.set(e, time.Now().Add(e.startupWait), e.startupOver)
+	e.settled()
+	err := g.Wait()
+	e.prober.Wait()
+	if errJournal := e.store.Sync(); err == nil {
+		err = errJournal
+	}
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	return err
+}
+
+// Once runs until first verdicts are there, or startup_wait is over, and every
+// write that follows from them has ended. Alerts that are waiting get drain to leave.
+func (e *Engine) Once(ctx context.Context, drain time.Duration) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var g errgroup.Group
+	g.Go(func() error { return e.Run(ctx) })
+	select {
+	case <-e.started:
+	case <-ctx.Done():
+	}
+	e.alerts.drained(ctx, drain)
+	cancel()
+	return g.Wait()
+}
+
+// Started is closed when every required key has its first verdict and its sinks
+// are written, or startup_wait is over.
+func (e *Engine) Started() <-chan struct{} { return e.started }
+
+// startupOver lets on_unknown speak, and waits for nobody any longer. What it
+// publishes is written before the engine counts as started.
+func (e *Engine) startupOver() {
+	for _, k := range e.keys {
+		k.post(rotation.StartupOver{At: now()})
+	}
+	e.spawn(func(ctx context.Context) {
+		for _, k := range e.keys {
+			k.idle(ctx)
+		}
+		for _, s := range e.sinks {
+			s.idle(ctx)
+		}
+		e.settle.Do(func() { close(e.started) })
+	})
+}
+
+// settled closes started if no required key is being waited for.
+func (e *Engine) settled() {
+	for _, k := range e.keys {
+		if !k.Optional && !k.settled() {
+			return
+		}
+	}
+	e.settle.Do(func() { close(e.started) })
+}
+
+// now is the time that events carry: UTC, and still monotonic for durations.
+func now() time.Time { return time.Now().UTC() }

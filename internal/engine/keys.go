@@ -1,0 +1,297 @@
+package engine
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/proof"
+	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator"
+)
+
+// keyRun follows one key. Its steps run one after another in a goroutine that
+// exists only while it has work.
+type keyRun struct {
+	Key
+	e     *Engine
+	sinks []*sinkRun
+
+	mu        sync.Mutex
+	queue     []queued
+	busy      bool
+	quiet     chan struct{} // closed when busy ends; nil while not busy
+	state     rotation.State
+	materials materials
+	records   map[key.Location]sources.Record // of a key that is read from several places: the last of each
+	failing   map[key.Location]string         // places that cannot be read now, and why
+}
+
+// queued is an event on its way to rotation. A version that was read travels with
+// its event: until rotation knows it, nothing else keeps its bytes.
+type queued struct {
+	event    rotation.Event
+	material *proof.Material
+}
+
+// begin tells the state machine what the sinks have and that time goes on.
+func (k *keyRun) begin() {
+	at := now()
+	k.mu.Lock()
+	state := k.state
+	k.mu.Unlock()
+	current := state.Current
+	for _, v := range []*rotation.Version{state.Delivering, state.Candidate} {
+		if v != nil && k.anySinkHas(v.Fingerprint) { // written, and killed before it was noted
+			k.post(rotation.Delivered{At: at, Fingerprint: v.Fingerprint, Lacking: k.lacking(v.Fingerprint)})
+			current = v
+			break
+		}
+	}
+	k.post(rotation.Started{At: at})
+	if current != nil {
+		if how := k.lacking(current.Fingerprint); how != rotation.LackingNothing {
+			k.post(rotation.Lacked{At: at, How: how})
+		}
+	}
+	k.post(rotation.Ticked{At: at})
+}
+
+// post queues an event and makes sure that somebody works on it.
+func (k *keyRun) post(ev rotation.Event) { k.enqueue(queued{event: ev}) }
+
+func (k *keyRun) enqueue(q queued) {
+	k.mu.Lock()
+	k.queue = append(k.queue, q)
+	start := !k.busy
+	if start {
+		k.busy, k.quiet = true, make(chan struct{})
+	}
+	k.mu.Unlock()
+	if start {
+		k.e.spawn(k.work)
+	}
+}
+
+// work takes events until there are none, or ctx ends.
+func (k *keyRun) work(ctx context.Context) {
+	for {
+		k.mu.Lock()
+		if len(k.queue) == 0 || ctx.Err() != nil {
+			k.busy = false
+			close(k.quiet)
+			k.mu.Unlock()
+			if ctx.Err() == nil {
+				k.e.settled()
+			}
+			return
+		}
+		next := k.queue[0]
+		k.queue = k.queue[1:]
+		if next.material != nil {
+			k.materials.put(*next.material)
+		}
+		k.mu.Unlock()
+		k.step(ctx, next.event)
+	}
+}
+
+// idle returns when no step is under way.
+func (k *keyRun) idle(ctx context.Context) {
+	k.mu.Lock()
+	quiet, busy := k.quiet, k.busy
+	k.mu.Unlock()
+	if busy {
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// step lets rotation decide about one event, does what it says, and goes on with
+// the verdicts that came of it.
+func (k *keyRun) step(ctx context.Context, ev rotation.Event) {
+	for events := []rotation.Event{ev}; len(events) > 0; events = events[1:] {
+		for _, a := range k.next(events[0]) {
+			if c, ok := a.(rotation.Check); ok {
+				if checked, ok := k.check(ctx, c); ok {
+					events = append(events, checked)
+				}
+				continue
+			}
+			k.act(a)
+		}
+	}
+}
+
+// next moves the state on and keeps it.
+func (k *keyRun) next(ev rotation.Event) []rotation.Action {
+	k.mu.Lock()
+	before := k.state
+	after, actions := rotation.Next(k.Policy, before, ev)
+	k.state = after
+	k.materials.keepOnly(&after)
+	k.mu.Unlock()
+	if !reflect.DeepEqual(before.Durable(), after.Durable()) {
+		if err := k.e.store.Put(kindKey, string(k.Name), after); err != nil {
+			k.e.selfDegraded("the journal cannot be written", err)
+		}
+	}
+	k.logStages(&before, &after)
+	return actions
+}
+
+func (k *keyRun) check(ctx context.Context, a rotation.Check) (rotation.Checked, bool) {
+	v, ok := k.probe(ctx, a)
+	if !ok {
+		return rotation.Checked{}, false
+	}
+	at := now()
+	return rotation.Checked{At: at, Verdict: v, Issuer: k.e.hosts.heard(k, v, at)}, true
+}
+
+func (k *keyRun) act(action rotation.Action) {
+	switch a := action.(type) {
+	case rotation.Refetch:
+		for _, loc := range k.locations() {
+			k.e.sources[loc.Source].request(loc)
+		}
+	case rotation.Deliver:
+		k.deliver(a)
+	case rotation.Withdraw:
+		for _, s := range k.sinks {
+			s.withdraw(k.Name, a.Fingerprint)
+		}
+	case rotation.Open:
+		k.e.alerts.open(k.subject(), k.Name, k.Provider, k.affected(), a)
+	case rotation.Resolve:
+		k.e.alerts.resolve(k.subject(), a.Cause, a.Reason)
+	case rotation.WakeAt:
+		k.e.timers.set(k, a.At, func() { k.post(rotation.Ticked{At: now()}) })
+	}
+}
+
+// probe asks the issuer. It is not ok if livekey is being stopped: then nothing was learned.
+func (k *keyRun) probe(ctx context.Context, a rotation.Check) (key.Verdict, bool) {
+	k.mu.Lock()
+	m, held := k.materials.get(a.Fingerprint)
+	k.mu.Unlock()
+	if !held {
+		return key.Verdict{
+			Reason: key.NotYetAsked, Fingerprint: a.Fingerprint, CheckedAt: now(),
+			Detail: "its bytes are in no source and no sink any more",
+		}, true
+	}
+	v := k.e.prober.Probe(ctx, validator.Request{
+		Key: k.Name, Provider: k.Provider, Checker: k.Checker, Material: m,
+		Purpose: purposes[a.Purpose], Budget: k.Budget, MaxAge: k.maxAge(a.Purpose),
+	})
+	if ctx.Err() != nil {
+		return key.Verdict{}, false
+	}
+	k.mu.Lock()
+	k.materials.heard(v)
+	k.mu.Unlock()
+	k.e.log.DebugContext(ctx, "key checked", "key", k.Name, "version", m.Version, "fingerprint", m.Fingerprint,
+		"provider", k.Provider, "outcome", v.Outcome, "reason", v.Reason, "attempt", a.Reason)
+	return v, true
+}
+
+var purposes = map[rotation.Purpose]validator.Purpose{
+	rotation.Routine:   validator.Routine,
+	rotation.Candidate: validator.Candidate,
+	rotation.Confirm:   validator.Confirm,
+}
+
+// maxAge lets keys with equal bytes share one routine probe: an answer that
+// another of them got in this half of the interval will do.
+func (k *keyRun) maxAge(p rotation.Purpose) time.Duration {
+	if p == rotation.Routine {
+		return k.Policy.Probe / 2
+	}
+	return 0
+}
+
+// deliver turns the version into Proved, the only form in which a sink takes it.
+func (k *keyRun) deliver(a rotation.Deliver) {
+	k.mu.Lock()
+	m, held := k.materials.get(a.Fingerprint)
+	v := k.materials.verdict(a.Fingerprint)
+	k.mu.Unlock()
+	if !held {
+		return // rotation asks about it again, and hears that its bytes are gone
+	}
+	p, err := prove(m, v, a.Exception)
+	if err != nil {
+		k.e.log.Error("version not delivered", "key", k.Name, "version", m.Version, "err", err)
+		return
+	}
+	if len(k.sinks) == 0 { // a key that is only watched
+		k.post(rotation.Delivered{At: now(), Fingerprint: m.Fingerprint, Unproved: p.Unproved()})
+		return
+	}
+	for _, s := range k.sinks {
+		s.want(k.Name, entry{proved: p, at: v.CheckedAt, maxAge: k.Policy.Probe})
+	}
+}
+
+func prove(m proof.Material, v key.Verdict, e rotation.Exception) (proof.Proved, error) {
+	if e == rotation.Proven {
+		return proof.Prove(m, v)
+	}
+	return proof.Except(proof.Exception(e), m, v)
+}
+
+// settled says whether there is nothing to wait for at start: it is delivered
+// and asked about, or there is an answer that waiting does not change.
+func (k *keyRun) settled() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.busy {
+		return false
+	}
+	s := &k.state
+	if c := s.Candidate; c != nil {
+		switch c.Hold {
+		case rotation.HoldRejected, rotation.HoldMalformed, rotation.HoldMisplaced, rotation.HoldWorse, rotation.HoldPaused, rotation.HoldRegressed:
+			return true
+		default:
+			return false
+		}
+	}
+	if s.Delivering != nil {
+		return false
+	}
+	if s.Current == nil {
+		return s.Missing
+	}
+	asked := !s.Current.Latest.CheckedAt.IsZero() && s.Current.Latest.Reason != key.NotYetAsked
+	return asked && (s.Lacking == rotation.LackingNothing || s.Current.Latest.Outcome == key.Dead)
+}
+
+func (k *keyRun) locations() []key.Location {
+	var all []key.Location
+	seen := map[key.Location]bool{}
+	for _, ref := range k.From {
+		if !seen[ref.Location] {
+			seen[ref.Location] = true
+			all = append(all, ref.Location)
+		}
+	}
+	return all
+}
+
+// affected names the sinks of the key: who feels it when something is wrong.
+func (k *keyRun) affected() []string {
+	var names []string
+	for _, s := range k.sinks {
+		names = append(names, "sink "+s.Name)
+	}
+	return names
+}
+
+func (k *keyRun) subject() string { return "key/" + string(k.Name) }

@@ -1,0 +1,341 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/proof"
+	"github.com/livekey/livekey/internal/schedule"
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/sinks"
+)
+
+// Times of writing.
+const (
+	drain          = 5 * time.Second // a write that has begun may take this long after the stop
+	sinkRetryFirst = time.Second
+	sinkRetryLimit = time.Minute
+	driftEvery     = 30 * time.Second
+)
+
+// sinkRun is the one writer of one sink. It works in a goroutine that exists only
+// while there is something to write.
+type sinkRun struct {
+	Sink
+	e *Engine
+
+	mu        sync.Mutex
+	kept      map[key.Name]entry // what the sink has
+	wanted    map[key.Name]entry // what is to be there instead
+	has       map[string]key.Fingerprint
+	busy      bool
+	quiet     chan struct{}
+	failures  int
+	err       error
+	writtenAt time.Time
+}
+
+// entry is one key of a sink.
+type entry struct {
+	proved proof.Proved
+	at     time.Time     // of the proof
+	maxAge time.Duration // an older proof is renewed before it is used
+}
+
+func (n entry) print() key.Fingerprint { return n.proved.Material().Fingerprint }
+
+// open sees whether the sink can be written, and reads what a run before this one left.
+func (s *sinkRun) open(ctx context.Context) {
+	record, err := s.e.store.sink(s.Name)
+	if err == nil {
+		s.writtenAt = record.WrittenAt
+		err = s.Sink.Sink.Probe(ctx)
+	}
+	if err != nil {
+		s.failed(err)
+	}
+	content, ours := s.look(ctx)
+	if !ours {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.take(content)
+}
+
+// look reads the sink, and tells whether what is there is livekey's.
+func (s *sinkRun) look(ctx context.Context) (content sinks.Content, ours bool) {
+	r, ok := s.Sink.Sink.(sinks.Reader)
+	if !ok {
+		return content, false
+	}
+	content, err := r.Read(ctx)
+	if err != nil {
+		s.failed(err)
+		return content, false
+	}
+	return content, content.Exists && (content.Marked || Known(s.e.store.Journal, s.e.hasher, s.Name)(content.Values))
+}
+
+// take makes what was read the content of the sink: it is probed, watched and kept
+// also while every source is down. The caller holds mu.
+func (s *sinkRun) take(content sinks.Content) {
+	s.has = s.prints(content)
+	for _, name := range s.Keys {
+		k := s.e.keys[name]
+		parts := map[key.Part]secret.Value{}
+		for variable, part := range k.Env {
+			if v, ok := content.Values[variable]; ok {
+				parts[part] = v
+			}
+		}
+		if len(parts) < len(distinct(k.Env)) {
+			continue
+		}
+		m := proof.New(s.e.hasher, name, "", parts)
+		k.mu.Lock()
+		if v := k.state.Find(m.Fingerprint); v != nil {
+			m.Version = v.ID
+		}
+		k.materials.put(m)
+		k.mu.Unlock()
+		if p, err := proof.Except(proof.Kept, m, key.Verdict{Fingerprint: m.Fingerprint, Reason: key.NotYetAsked}); err == nil {
+			s.kept[name] = entry{proved: p}
+		}
+	}
+}
+
+func distinct(env map[string]key.Part) map[key.Part]bool {
+	parts := map[key.Part]bool{}
+	for _, p := range env {
+		parts[p] = true
+	}
+	return parts
+}
+
+func (s *sinkRun) prints(content sinks.Content) map[string]key.Fingerprint {
+	prints := map[string]key.Fingerprint{}
+	for variable, v := range content.Values {
+		prints[variable] = s.e.hasher.Part(v)
+	}
+	return prints
+}
+
+// want hands a version of one key over to the sink.
+func (s *sinkRun) want(name key.Name, n entry) {
+	s.mu.Lock()
+	s.wanted[name] = n
+	s.start()
+	s.mu.Unlock()
+}
+
+// withdraw forgets a version that is not written yet.
+func (s *sinkRun) withdraw(name key.Name, f key.Fingerprint) {
+	s.mu.Lock()
+	if n, ok := s.wanted[name]; ok && n.print() == f {
+		delete(s.wanted, name)
+	}
+	s.mu.Unlock()
+}
+
+// start makes sure that somebody writes; the caller holds mu.
+func (s *sinkRun) start() {
+	if s.busy {
+		return
+	}
+	s.busy, s.quiet = true, make(chan struct{})
+	s.e.spawn(s.work)
+}
+
+func (s *sinkRun) idle(ctx context.Context) {
+	s.mu.Lock()
+	quiet, busy := s.quiet, s.busy
+	s.mu.Unlock()
+	if busy {
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// work writes until nothing is wanted, a write fails, or ctx ends.
+func (s *sinkRun) work(ctx context.Context) {
+	for {
+		s.mu.Lock()
+		entries, round := s.compose()
+		if len(round) == 0 || ctx.Err() != nil {
+			s.busy = false
+			close(s.quiet)
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		if err := s.write(ctx, entries, round); err != nil {
+			s.failed(err)
+			s.mu.Lock()
+			s.busy = false
+			close(s.quiet)
+			s.mu.Unlock()
+			return
+		}
+	}
+}
+
+// compose makes the whole content: what is wanted, and what the sink has of every
+// other key. A proof that is too old is renewed first. The caller holds mu.
+func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
+	round = map[key.Name]entry{}
+	for name, n := range s.wanted {
+		if n.maxAge > 0 && now().Sub(n.at) > n.maxAge {
+			delete(s.wanted, name)
+			s.e.keys[name].post(rotation.Outdated{At: now(), Fingerprint: n.print()})
+			continue
+		}
+		round[name] = n
+	}
+	if len(round) == 0 {
+		return nil, nil
+	}
+	for _, name := range s.Keys {
+		n, ok := round[name]
+		if !ok {
+			n, ok = s.kept[name]
+		}
+		if !ok {
+			if s.Complete && len(s.kept) == 0 {
+				return nil, nil // wait until every key is there
+			}
+			continue
+		}
+		for variable, part := range s.e.keys[name].Env {
+			entries = append(entries, sinks.Entry{Variable: variable, Part: part, From: n.proved})
+		}
+	}
+	slices.SortFunc(entries, func(a, b sinks.Entry) int {
+		if a.Variable < b.Variable {
+			return -1
+		}
+		return 1
+	})
+	return entries, round
+}
+
+// write notes the intent, writes, and tells the keys what they have. A write that
+// has begun is finished, also when livekey is being stopped.
+func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[key.Name]entry) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	prints := map[string]key.Fingerprint{}
+	for _, n := range entries {
+		prints[n.Variable] = s.e.hasher.Part(n.From.Material().Parts[n.Part])
+	}
+	record, err := s.e.store.sink(s.Name)
+	if err != nil {
+		return err
+	}
+	if !maps.Equal(record.Has, prints) {
+		record.Path, record.Intent = s.Path, prints
+		if err := s.e.store.PutSync(kindSink, s.Name, record); err != nil {
+			return err
+		}
+	}
+	changed, err := s.Sink.Sink.Write(ctx, entries)
+	if err != nil {
+		return err
+	}
+	at := now()
+	if changed || record.WrittenAt.IsZero() {
+		record.WrittenAt = at
+	}
+	record.Path, record.Has, record.Intent = s.Path, prints, nil
+	if err := s.e.store.Put(kindSink, s.Name, record); err != nil {
+		s.e.selfDegraded("the journal cannot be written", err)
+	}
+	s.mu.Lock()
+	s.has, s.failures, s.err, s.writtenAt = prints, 0, nil, record.WrittenAt
+	for name, n := range round {
+		s.kept[name] = n
+		if w, ok := s.wanted[name]; ok && w.print() == n.print() {
+			delete(s.wanted, name)
+		}
+	}
+	s.mu.Unlock()
+	s.e.alerts.resolve(s.subject(), key.SinkFailed, "it was written")
+	s.e.alerts.resolve(s.subject(), key.Drift, "it was written")
+	if changed {
+		s.e.log.InfoContext(ctx, "sink written", "sink", s.Name, "path", s.Path)
+	}
+	for name, n := range round {
+		k := s.e.keys[name]
+		k.post(rotation.Delivered{At: at, Fingerprint: n.print(), Lacking: k.lacking(n.print()), Unproved: n.proved.Unproved()})
+	}
+	return nil
+}
+
+// failed tells that the sink cannot be written, and sets when to try again.
+func (s *sinkRun) failed(err error) {
+	s.mu.Lock()
+	wait := schedule.Backoff(s.failures, sinkRetryFirst, sinkRetryLimit, schedule.Phase("sink", s.Name))
+	s.failures++
+	s.err = err
+	s.mu.Unlock()
+	s.e.log.Error("sink not written", "sink", s.Name, "path", s.Path, "err", err)
+	actions := []string{"see what is in the way: livekey config check"}
+	if errors.Is(err, sinks.ErrForeign) {
+		actions = []string{"move the file away, or set adopt: true on the sink"}
+	}
+	s.e.alerts.open(s.subject(), "", "", s.affected(), rotation.Open{
+		Cause: key.SinkFailed, Severity: key.Critical,
+		Summary:  "sink " + s.Name + " cannot be written; its readers keep what is there",
+		Evidence: map[string]string{"sink": s.Name, "path": s.Path, "detail": err.Error()},
+		Actions:  actions,
+	})
+	s.e.timers.set(s, now().Add(wait), func() {
+		s.mu.Lock()
+		s.start()
+		s.mu.Unlock()
+	})
+}
+
+func (s *sinkRun) subject() string { return "sink/" + s.Name }
+
+func (s *sinkRun) affected() []string {
+	names := make([]string, len(s.Keys))
+	for i, name := range s.Keys {
+		names[i] = "key " + string(name)
+	}
+	return names
+}
+
+// hasVersion says whether the sink has exactly this version of a key.
+func (s *sinkRun) hasVersion(name key.Name, f key.Fingerprint) (has, empty bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, ok := s.kept[name]
+	return ok && n.print() == f, !ok
+}
+
+func (k *keyRun) anySinkHas(f key.Fingerprint) bool {
+	return slices.ContainsFunc(k.sinks, func(s *sinkRun) bool { has, _ := s.hasVersion(k.Name, f); return has })
+}
+
+// lacking says how the sinks of the key fall short of this version.
+func (k *keyRun) lacking(f key.Fingerprint) rotation.Lacking {
+	how := rotation.LackingNothing
+	for _, s := range k.sinks {
+		switch has, empty := s.hasVersion(k.Name, f); {
+		case empty:
+			return rotation.LackingAll
+		case !has:
+			how = rotation.LackingSome
+		}
+	}
+	return how
+}
