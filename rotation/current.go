@@ -105,7 +105,9 @@ func (t *turn) currentLives(c *Version, v key.Verdict) {
 		t.resolve("it can be used again", key.KeyBlocked)
 	}
 	t.pin(v.Identity)
-	c.Due = schedule.NextCheck(t.now, v.ExpiresAt, t.p.Probe, t.p.Phase)
+	// From the answer on, not from now: keys with equal bytes that share one answer
+	// stay in step, and go on sharing.
+	c.Due = later(t.now, schedule.NextCheck(v.CheckedAt, v.ExpiresAt, t.p.Probe, t.p.Phase))
 	if v.Reason == key.RateLimited {
 		c.Due = t.now.Add(max(v.RetryAfter, c.Due.Sub(t.now)))
 	}

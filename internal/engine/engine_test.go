@@ -1,0 +1,490 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/admin"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/rotation"
+)
+
+// bubble runs f with a world in bubble time.
+func bubble(t *testing.T, f func(t *testing.T, w *world), keys ...string) {
+	t.Helper()
+	if len(keys) == 0 {
+		keys = []string{"K"}
+	}
+	synctest.Test(t, func(t *testing.T) { f(t, newWorld(t, keys...)) })
+}
+
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func TestAKeyIsProvedBeforeItIsDelivered(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		w.wantSink("v1")
+		w.wantStory()
+		if w.issuer.count("v1") != 1 {
+			t.Fatalf("asked %d times", w.issuer.count("v1"))
+		}
+		select {
+		case <-w.e.Started():
+		default:
+			t.Fatal("delivered, and not started")
+		}
+		if s := w.e.Status(); !s.Ready || s.Keys[0].Current.Outcome != key.Live {
+			t.Fatalf("status %+v", s)
+		}
+	})
+}
+
+func TestACandidateIsRefusedAndTheLastGoodStays(t *testing.T) {
+	for name, c := range map[string]struct {
+		value   string
+		outcome key.Outcome
+		reason  key.Reason
+		org     string
+		cause   string
+	}{
+		"dead":               {"v2", key.Dead, key.Invalid, "", "candidate_rejected"},
+		"malformed":          {"v2\n", key.Live, key.Valid, "ours", "candidate_rejected"},
+		"blocked":            {"v2", key.Live, key.Blocked, "ours", "candidate_worse"},
+		"of somebody else":   {"v2", key.Live, key.Valid, "theirs", "candidate_misplaced"},
+		"of nobody by name":  {"v2", key.Live, key.Valid, "", "candidate_misplaced"},
+		"a wrong auth class": {"v2", key.Unknown, key.WrongAuthMethod, "", "candidate_unproved"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.source.set("K", "v1")
+				w.issuer.is("v1", key.Live, key.Valid, "ours")
+				w.start()
+				defer w.stop()
+				pass(time.Second)
+				w.issuer.is(c.value, c.outcome, c.reason, c.org)
+				w.source.set("K", c.value)
+				pass(3 * time.Second)
+				w.wantSink("v1")
+				w.wantStory("opened " + c.cause)
+				w.issuer.is("v3", key.Live, key.Valid, "ours")
+				w.source.set("K", "v3")
+				pass(time.Second)
+				w.wantSink("v3")
+				w.wantStory("opened "+c.cause, "resolved "+c.cause)
+			})
+		})
+	}
+}
+
+func TestAnOutageChangesNothing(t *testing.T) {
+	for _, road := range []key.Reason{key.Transient, key.Intercepted, key.Unauthenticated} {
+		t.Run(string(road), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.source.set("K", "v1")
+				w.issuer.is("v1", key.Live, key.Valid, "ours")
+				w.start()
+				defer w.stop()
+				pass(time.Second)
+				w.issuer.blocked(road)
+				pass(6 * time.Hour)
+				w.wantSink("v1")
+				if s := w.e.Status(); s.Keys[0].Current.Outcome != key.Live || s.Keys[0].Current.Suspect {
+					t.Fatalf("status %+v", s.Keys[0].Current)
+				}
+				w.issuer.blocked("")
+				pass(time.Hour)
+				for _, a := range w.e.Status().Alerts {
+					t.Errorf("still open: %s", a.Cause)
+				}
+			})
+		})
+	}
+}
+
+func TestADeadKeyIsToldOnceAndHealedAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		w.issuer.is("v1", key.Dead, key.Invalid, "")
+		pass(10 * time.Minute)
+		if s := w.e.Status(); !s.Keys[0].Current.Suspect {
+			t.Fatal("rejected, and not suspect")
+		}
+		w.wantStory()
+		pass(2 * time.Minute)
+		w.wantStory("opened key_dead")
+		w.wantSink("v1") // P3: no verdict blanks what is delivered
+		pass(24 * time.Hour)
+		w.wantStory("opened key_dead")
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v2")
+		pass(time.Second)
+		w.wantSink("v2")
+		w.wantStory("opened key_dead", "resolved key_dead")
+	})
+}
+
+func TestARejectionReadsTheSourceAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.setup = func(o *Options) { o.Keys[0].Refresh = 24 * time.Hour }
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		w.source.changed = nil // nobody tells
+		w.source.set("K", "v2")
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.issuer.is("v1", key.Dead, key.Revoked, "")
+		pass(10*time.Minute + time.Second)
+		w.wantSink("v2")
+		w.wantStory()
+	})
+}
+
+func TestEqualKeysAreProbedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		for _, k := range w.keys {
+			w.source.set(k, "same")
+		}
+		w.issuer.is("same", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(24 * time.Hour)
+		// 144 intervals of ten minutes, up to a tenth shorter: one key's worth, not three.
+		if n := w.issuer.count("same"); n < 144 || n > 165 {
+			t.Fatalf("asked %d times in a day for three equal keys", n)
+		}
+	}, "A", "B", "C")
+}
+
+func TestSourceOutageIsToldAndEnds(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		w.source.fail(errBoom)
+		pass(10 * time.Minute)
+		w.wantSink("v1")
+		w.wantStory("opened source_unreachable")
+		w.source.set("K", "v2")
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.fail(nil)
+		pass(5 * time.Second)
+		w.wantSink("v2")
+		w.wantStory("opened source_unreachable", "resolved source_unreachable")
+	})
+}
+
+func TestAFailingSinkDelaysNoOther(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.sinks["bad"] = &fakeSink{err: errBoom}
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		if got := w.sinks["app"].get("K"); got != "v1" {
+			t.Fatalf("the good sink has %q", got)
+		}
+		w.wantStory("opened sink_failed")
+		if s := w.e.Status(); s.Ready {
+			t.Fatal("ready, and a sink has nothing")
+		}
+		pass(time.Hour)
+		w.sinks["bad"].fail(nil)
+		pass(3 * time.Minute)
+		w.wantSink("v1")
+		w.wantStory("opened sink_failed", "resolved sink_failed")
+	})
+}
+
+func TestRestartConverges(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		pass(time.Second)
+		w.stop()
+		writes := w.sinks["app"].writes
+		w.source.fail(errBoom) // every backend is down
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		if w.sinks["app"].writes != writes {
+			t.Fatal("equal bytes were written again")
+		}
+		if w.issuer.count("v1") != 2 {
+			t.Fatal("what the sink has is not proved again at start")
+		}
+		select {
+		case <-w.e.Started():
+		default:
+			t.Fatal("everything is delivered, and it is not started")
+		}
+		w.issuer.is("v1", key.Dead, key.Invalid, "")
+		pass(20 * time.Minute)
+		if w.channel.story()[len(w.channel.story())-1] != "opened key_dead" {
+			t.Fatalf("told %q", w.channel.story())
+		}
+	})
+}
+
+func TestAnEmptySinkIsFilledWithWhatIsKnownLive(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		pass(time.Second)
+		w.stop()
+		w.sinks["app"].set(nil, false) // a reboot: the memory-backed sink is gone
+		w.issuer.blocked(key.Transient)
+		w.start()
+		defer w.stop()
+		pass(2 * time.Second)
+		w.wantSink("v1")
+		if got := w.sinks["app"].reasons["K"]; got != key.Transient {
+			t.Fatalf("delivered as %q", got)
+		}
+		w.wantStory("opened candidate_unproved")
+		if c := w.e.Status().Keys[0].Current; c.Unproved != key.Transient {
+			t.Fatalf("status does not say unproved: %+v", c)
+		}
+		w.issuer.blocked("")
+		pass(30 * time.Second)
+		w.wantStory("opened candidate_unproved", "resolved candidate_unproved")
+	})
+}
+
+func TestUnknownIsHeldUnlessTheConfigSaysOtherwise(t *testing.T) {
+	for name, publish := range map[string]bool{"hold": false, "publish_if_empty": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.policy = func(p *rotation.Policy) { p.PublishIfEmpty = publish }
+				w.source.set("K", "v1")
+				w.issuer.blocked(key.Transient)
+				w.start()
+				defer w.stop()
+				pass(29 * time.Second)
+				w.wantSink("")
+				pass(2 * time.Second)
+				want := ""
+				if publish {
+					want = "v1"
+				}
+				w.wantSink(want)
+				select {
+				case <-w.e.Started():
+				default:
+					t.Fatal("startup_wait is over, and it is not started")
+				}
+			})
+		})
+	}
+}
+
+func TestDriftIsToldAndMendedWhereTheMarkerStands(t *testing.T) {
+	for name, marked := range map[string]bool{"with its marker": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.source.set("K", "v1")
+				w.issuer.is("v1", key.Live, key.Valid, "ours")
+				w.start()
+				defer w.stop()
+				pass(time.Second)
+				w.sinks["app"].set(map[string]string{"K": "by hand"}, marked)
+				pass(time.Minute)
+				want := "by hand"
+				if marked {
+					want = "v1"
+				}
+				w.wantSink(want)
+				if w.channel.story()[0] != "opened drift" {
+					t.Fatalf("told %q", w.channel.story())
+				}
+				if w.issuer.count("by hand") != 0 {
+					t.Fatal("a value found in a sink was sent to the issuer")
+				}
+			})
+		})
+	}
+}
+
+func TestAlertsSurviveARestartAndAnOutageOfTheReceiver(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.channel.fail(errBoom)
+		w.start()
+		pass(time.Hour) // v1 is dead: candidate_rejected, and nobody hears it
+		w.stop()
+		w.start()
+		pass(10 * time.Minute)
+		w.stop()
+		w.wantStory()
+		w.channel.fail(nil)
+		w.start()
+		defer w.stop()
+		pass(time.Minute)
+		w.wantStory("opened candidate_rejected")
+		id := w.channel.got[0].Data.ID
+		if open := w.e.Status().Alerts; len(open) != 1 || open[0].ID != id {
+			t.Fatalf("told %s, open %+v", id, open)
+		}
+	})
+}
+
+func TestAnAlertThatIsRefusedForGoodBlocksNoOther(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "bad")
+		w.channel.fail(alerts.ErrRefused)
+		w.start()
+		defer w.stop()
+		pass(5 * time.Second)
+		if w.channel.seen != 1 {
+			t.Fatalf("sent %d times", w.channel.seen)
+		}
+		w.channel.fail(nil)
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.source.set("K", "v1")
+		pass(5 * time.Second)
+		w.wantStory("resolved candidate_rejected")
+	})
+}
+
+func TestApproveOverrulesOwnerAndRankNeverTheIssuer(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		by := admin.Approval{By: "ann", Reason: "moved"}
+		w.source.set("K", "dead")
+		pass(3 * time.Second)
+		if err := w.e.Approve(context.Background(), "K", "", by); err == nil {
+			t.Fatal("a dead candidate was approved")
+		}
+		w.issuer.is("theirs", key.Live, key.Valid, "theirs")
+		w.source.set("K", "theirs")
+		pass(3 * time.Second)
+		w.wantSink("v1")
+		if err := w.e.Approve(context.Background(), "K", "", by); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		w.wantSink("theirs")
+	})
+}
+
+func TestAPauseWritesNothingAndLosesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		pass(time.Second)
+		if err := w.e.Pause("", time.Now().Add(time.Hour), "freeze"); err != nil {
+			t.Fatal(err)
+		}
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v2")
+		pass(time.Minute)
+		w.wantSink("v1")
+		w.stop() // a pause outlives a restart
+		w.start()
+		defer w.stop()
+		pass(30 * time.Minute)
+		w.wantSink("v1")
+		pass(40 * time.Minute)
+		w.wantSink("v2")
+	})
+}
+
+func TestSiblingsAreNotCalledDeadTogetherAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		for _, k := range w.keys {
+			w.source.set(k, "v-"+k)
+			w.issuer.is("v-"+k, key.Live, key.Valid, "ours")
+		}
+		w.policy = func(p *rotation.Policy) { p.Probe = time.Minute }
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		for _, k := range w.keys {
+			w.issuer.is("v-"+k, key.Dead, key.Invalid, "")
+		}
+		pass(10 * time.Minute)
+		if got := w.channel.story(); len(got) == 0 || got[0] != "opened issuer_suspect" || len(w.channel.got[len(got)-1].Data.Affected) != 3 {
+			t.Fatalf("told %q", got)
+		}
+		for _, s := range w.channel.story() {
+			if s == "opened key_dead" {
+				t.Fatal("called dead within fifteen minutes")
+			}
+		}
+		pass(10 * time.Minute)
+		dead := 0
+		for _, a := range w.e.Status().Alerts {
+			if a.Cause == key.KeyDead {
+				dead++
+			}
+		}
+		if dead != 1 {
+			t.Fatalf("%d alerts of dead keys, want one for all", dead)
+		}
+	}, "A", "B", "C")
+}
+
+func TestOneSlowIssuerDelaysNoOtherKey(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		slow := &fakeIssuer{keys: map[string]key.Verdict{}, asked: map[string]int{}, delay: 15 * time.Second}
+		slow.is("vB", key.Live, key.Valid, "")
+		w.setup = func(o *Options) { o.Keys[1].Checker, o.Keys[1].Host = slow, "slow.example" }
+		w.source.set("A", "vA")
+		w.source.set("B", "vB")
+		w.issuer.is("vA", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(100 * time.Millisecond)
+		w.wantSink("vA")
+		pass(20 * time.Second)
+		if got := w.sinks["app"].get("B"); got != "vB" {
+			t.Fatalf("B is %q", got)
+		}
+	}, "A", "B")
+}
+
+func TestOnceEndsWhenEverythingIsDelivered(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		o, j := w.options()
+		defer j.Close()
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := e.Once(context.Background(), time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Fatalf("took %v", took)
+		}
+		w.wantSink("v1")
+	})
+}
