@@ -31,10 +31,10 @@ var ErrInUse = errors.New("another livekey answers on this socket")
 // has its name: it is bound under another one and renamed, which also replaces
 // what a daemon that was killed left behind.
 func listen(path string) (*net.UnixListener, error) {
-	fresh := path + ".new"
-	if len(fresh) > maxSocketPath {
+	fresh := filepath.Join(filepath.Dir(path), ".new") // no longer than path, whose length is limited
+	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes, %d are possible: set a shorter `socket:`",
-			path, len(path), maxSocketPath-len(".new"))
+			path, len(path), maxSocketPath)
 	}
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make folder of socket: %w", err)

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/livekey/livekey/internal/admin"
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/ui"
+)
+
+// app is what every command shares.
+type app struct {
+	in         io.Reader
+	out        ui.Printer // what was asked for
+	err        ui.Printer // everything else: progress, warnings, errors
+	configFile string
+}
+
+// execute runs one command line and returns its exit code.
+func execute(ctx context.Context, args []string, in io.Reader, out, err io.Writer) code {
+	a := &app{in: in, out: ui.New(out), err: ui.New(err)}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(err)
+	failed, cause := root.ExecuteContextC(ctx)
+	return a.explain(failed, cause)
+}
+
+// explain prints what went wrong, and for a mistake in the command line where
+// help is.
+func (a *app) explain(cmd *cobra.Command, err error) code {
+	var ended *exitError
+	if errors.As(err, &ended) && ended.err == nil {
+		return ended.code
+	}
+	var ran *ranError
+	switch {
+	case err == nil:
+		return ok
+	case errors.As(err, &ran):
+		c := codeOf(ran.err)
+		a.complain(ran.err)
+		return c
+	default: // cobra refused the command line before anything ran
+		a.complain(err)
+		_, _ = fmt.Fprintf(a.err.Out, "run \"%s --help\" for usage\n", cmd.CommandPath())
+		return usage
+	}
+}
+
+func (a *app) complain(err error) {
+	var faults config.Faults
+	if errors.As(err, &faults) {
+		_, _ = fmt.Fprintln(a.err.Out, faults.Error()) // lines with places of their own
+		return
+	}
+	_, _ = fmt.Fprintf(a.err.Out, "%s %s\n", a.err.Paint(ui.Bad, "livekey:"), err)
+}
+
+// note tells a person what goes on.
+func (a *app) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(a.err.Out, format+"\n", args...)
+}
+
+// ranError tells what a command returned from what cobra refused.
+type ranError struct{ err error }
+
+func (e *ranError) Error() string { return e.err.Error() }
+func (e *ranError) Unwrap() error { return e.err }
+
+// act is the body of a command.
+func act(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := f(cmd.Context(), args); err != nil {
+			return &ranError{err}
+		}
+		return nil
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "livekey",
+		Short: "Deliver API keys that were proved live, and say when one dies",
+		Long: "livekey pulls API keys from secret backends, proves each one with a live call to its issuer,\n" +
+			"delivers only proved keys, and says at once when one that was rotated starts returning 401.",
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.PersistentFlags().StringVar(&a.configFile, "config", "",
+		"`FILE` (default /etc/livekey/livekey.yaml, then $XDG_CONFIG_HOME/livekey/livekey.yaml)")
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(
+		a.run(), a.once(), a.check(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(),
+		a.drill(), a.version(), a.config(), a.providers(),
+	)
+	group(root)
+	return root
+}
+
+// group makes a command of commands: alone it prints its help, and a word that
+// is none of them is a mistake.
+func group(cmd *cobra.Command) {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var names []string
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				names = append(names, sub.Name())
+			}
+		}
+		return fmt.Errorf("unknown command %q%s", args[0], didYouMean(args[0], names, ""))
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+// format is how data is printed.
+type format string
+
+func (f *format) String() string { return string(*f) }
+func (f *format) Type() string   { return "text|json" }
+func (f *format) Set(s string) error {
+	if s != "text" && s != "json" {
+		return errors.New("either text or json")
+	}
+	*f = format(s)
+	return nil
+}
+
+func outputFlag(cmd *cobra.Command) *format {
+	f := format("text")
+	cmd.Flags().VarP(&f, "output", "o", "how to print")
+	return &f
+}
+
+// daemon is the one at the socket that the config names.
+func (a *app) daemon() (*admin.Client, error) {
+	cfg, err := a.desk()
+	if err != nil {
+		return nil, err
+	}
+	return admin.NewClient(cfg.Socket), nil
+}
+
+// expects says how many arguments a command takes, and what they are; most < 0
+// is any number.
+func expects(least, most int, what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return fmt.Errorf("expected %s, got %d arguments: %s", what, len(args), strings.Join(args, " "))
+		}
+		return nil
+	}
+}

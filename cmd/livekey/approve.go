@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+func (a *app) approve() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "approve NAME [VERSION]",
+		Short: "Deliver a held candidate on your word; who and why are kept",
+		Long: "Deliver a held candidate although it is worse, of another owner, or older than what is delivered.\n" +
+			"It is proved again first: a dead or malformed one is never delivered.",
+		Args: expects(1, 2, "NAME [VERSION]"),
+		RunE: act(func(ctx context.Context, args []string) error {
+			daemon, err := a.daemon()
+			if err != nil {
+				return err
+			}
+			var version key.Version
+			if len(args) == 2 {
+				version = key.Version(args[1])
+			}
+			return daemon.Approve(ctx, key.Name(args[0]), version, reason)
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the `TEXT` that is kept")
+	return cmd
+}

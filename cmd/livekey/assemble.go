@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/engine"
+	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/sinks"
+	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator/catalog"
+)
+
+// plan is a configuration turned into what does the work. Making one does no I/O
+// but reading the user's own provider files.
+type plan struct {
+	cfg      *config.Config
+	catalog  *catalog.Catalog
+	sources  map[string]sources.Source
+	sinks    map[string]sinks.Sink
+	channels map[string]alerts.Channel
+	keys     []engine.Key // sorted by name
+	hosts    map[key.Name][]string
+	forms    map[key.Name]string
+}
+
+// known tells a sink whether what it found is livekey's own.
+type known func(sink string) func(map[string]secret.Value) bool
+
+// knowsNothing is for plans that write nothing.
+func knowsNothing(string) func(map[string]secret.Value) bool { return nil }
+
+// assemble makes a plan, or says everything that is wrong, with its place.
+func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
+	p := &plan{
+		cfg: cfg, catalog: catalog.Builtin(),
+		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, channels: map[string]alerts.Channel{},
+		hosts: map[key.Name][]string{}, forms: map[key.Name]string{},
+	}
+	factory := &httpclient.Factory{Agent: "livekey/" + thisBuild().Version}
+	var faults []error
+	say := func(err error) bool {
+		faults = append(faults, err)
+		return err == nil
+	}
+	for name, s := range cfg.Sources {
+		src, err := sourceKinds[s.Kind](sources.Env{Name: name, Log: log.With("source", name), HTTP: factory}, s.Settings)
+		if say(err) {
+			p.sources[name] = src
+		}
+	}
+	for name, s := range cfg.Sinks {
+		sink, err := sinkKinds[s.Kind](sinks.Env{Name: name, Log: log.With("sink", name), Known: own(name)}, s.Settings)
+		if say(err) {
+			p.sinks[name] = sink
+		}
+	}
+	for name, c := range cfg.Alerts {
+		channel, err := channelKinds[c.Kind](alerts.Env{Name: name, Log: log.With("channel", name), HTTP: factory}, c.Settings)
+		if say(err) {
+			p.channels[name] = channel
+		}
+	}
+	say(p.addProviders())
+	client, err := factory.Client(httpclient.Options{})
+	say(err)
+	for _, name := range slices.Sorted(maps.Keys(cfg.Keys)) {
+		k, err := p.key(cfg.Keys[name], client)
+		if say(err) {
+			p.keys = append(p.keys, k)
+		}
+	}
+	say(p.lintCarriers())
+	say(cfg.CheckHosts(p.hosts))
+	if err := config.Join(faults...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// addProviders reads the provider files that the config names.
+func (p *plan) addProviders() error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(p.cfg.Providers)) {
+		own := p.cfg.Providers[name]
+		text, err := os.ReadFile(own.File)
+		if err != nil {
+			faults = append(faults, own.Node.Fault("file", "%v", err))
+			continue
+		}
+		faults = append(faults, p.catalog.Add(name, own.File, text))
+	}
+	return config.Join(faults...)
+}
+
+// samples are values of each form, by which a sink says without a real one whether
+// it could carry the key.
+var samples = map[string]string{
+	"token": "a",
+	"text":  "a",
+	"pem":   "-----BEGIN A-----\nAA==\n-----END A-----\n",
+	"json":  "{\n  \"a\": \"b\"\n}\n",
+}
+
+// lintCarriers asks every sink whether its dialect can hold its keys at all.
+func (p *plan) lintCarriers() error {
+	var faults []error
+	for name, s := range p.cfg.Sinks {
+		carrier, ok := p.sinks[name].(sinks.Carrier)
+		if !ok {
+			continue
+		}
+		for _, k := range s.Keys {
+			sample := secret.New([]byte(samples[p.forms[k]]))
+			for _, variable := range slices.Sorted(maps.Keys(p.cfg.Keys[k].Env)) {
+				if err := carrier.Carries(variable, sample); err != nil {
+					faults = append(faults, s.Settings.Fault("keys", "cannot carry key %s, whose form is %s: %v", k, p.forms[k], err))
+				}
+			}
+		}
+	}
+	return config.Join(faults...)
+}
+
+// engineSinks are the sinks as the engine wants them.
+func (p *plan) engineSinks() []engine.Sink {
+	var all []engine.Sink
+	for _, name := range slices.Sorted(maps.Keys(p.cfg.Sinks)) {
+		s := p.cfg.Sinks[name]
+		all = append(all, engine.Sink{Name: name, Path: pathOf(p.sinks[name]), Sink: p.sinks[name], Keys: s.Keys, Complete: s.Complete})
+	}
+	return all
+}
+
+func pathOf(s sinks.Sink) string {
+	if placed, ok := s.(sinks.Placer); ok {
+		return placed.Path()
+	}
+	return ""
+}
+
+// summary is one line for a person.
+func (p *plan) summary() string {
+	return fmt.Sprintf("%d keys, %d sinks", len(p.keys), len(p.sinks))
+}

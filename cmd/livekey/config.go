@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/livekey/livekey/internal/atomicfile"
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/ui"
+)
+
+func (a *app) config() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check, show or write the configuration"}
+	cmd.AddCommand(a.configCheck(), a.configShow(), a.configInit())
+	group(cmd)
+	return cmd
+}
+
+func (a *app) configCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "Every fault at once, and every host that will see a key",
+		Args:  expects(0, 0, "nothing"),
+		RunE: act(func(context.Context, []string) error {
+			cfg, err := a.settings()
+			var p *plan
+			if cfg != nil { // what was right can still be wrong together
+				var more error
+				p, more = assemble(cfg, a.quiet(), knowsNothing)
+				err = config.Join(err, more)
+			}
+			if err != nil {
+				return asUsage(err)
+			}
+			table := ui.NewTable("key", "provider", "asks", "delivered to")
+			for _, k := range p.keys {
+				table.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(p.providerOf(k)), ui.Text(p.hostsOf(k.Name)), ui.Text(p.sinksOf(k.Name)))
+			}
+			if err := a.out.Print(table); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.out.Out, "\n%s %s\n", a.out.Paint(ui.Good, "ok:"), p.summary())
+			return err
+		}),
+	}
+}
+
+// asUsage makes a fault of the configuration exit 2, whoever found it.
+func asUsage(err error) error {
+	var faults config.Faults
+	if errors.As(err, &faults) {
+		return err
+	}
+	return &exitError{usage, err}
+}
+
+func (a *app) configShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show",
+		Short: "The configuration as it holds, defaults and drop-ins included",
+		Args:  expects(0, 0, "nothing"),
+		RunE: act(func(context.Context, []string) error {
+			cfg, err := a.settings()
+			if err != nil {
+				return asUsage(err)
+			}
+			text, err := config.Show(cfg)
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Out.Write(text)
+			return err
+		}),
+	}
+}
+
+func (a *app) configInit() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented first config that passes `config check`",
+		Args:  expects(0, 0, "nothing"),
+		RunE: act(func(context.Context, []string) error {
+			path, err := initPath(a.configFile)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Lstat(path); err == nil {
+				return misused("write config: %s is there already; move it away first", path)
+			}
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return fmt.Errorf("write config: %w", err)
+			}
+			if err := atomicfile.Write(path, []byte(starter(filepath.Dir(path))), atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}); err != nil {
+				return fmt.Errorf("write config: %w", err)
+			}
+			_, err = fmt.Fprintf(a.out.Out, "wrote %s; edit it, then run: livekey config check\n", path)
+			return err
+		}),
+	}
+}
+
+// initPath is where a new config belongs: --config, else the machine's for root,
+// else the user's.
+func initPath(named string) (string, error) {
+	if named != "" {
+		return filepath.Abs(named)
+	}
+	if os.Geteuid() == 0 {
+		return "/etc/livekey/livekey.yaml", nil
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", misused("write config: %v; name it with --config", err)
+	}
+	return filepath.Join(dir, "livekey", "livekey.yaml"), nil
+}

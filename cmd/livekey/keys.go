@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/engine"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/normalize"
+	"github.com/livekey/livekey/internal/schedule"
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator"
+	"github.com/livekey/livekey/validator/catalog"
+)
+
+// issuer is who proves a key, and what its values look like.
+type issuer struct {
+	id       string // as the config or the catalogue names it; "" if only the value can tell
+	checker  validator.Checker
+	form     string
+	prefixes []string
+}
+
+// key makes what the engine needs to follow one key, or the faults of its entry.
+func (p *plan) key(k config.Key, client *http.Client) (engine.Key, error) {
+	var faults []error
+	for _, part := range slices.Sorted(maps.Keys(k.From)) {
+		ref := k.From[part]
+		if linter, ok := p.sources[ref.Source].(sources.Linter); ok {
+			if err := linter.Lint(ref); err != nil {
+				faults = append(faults, k.Node.Fault("from", "%v", err))
+			}
+		}
+	}
+	who, err := p.issuer(k, client)
+	if err := config.Join(append(faults, err)...); err != nil {
+		return engine.Key{}, err
+	}
+	if k.Form != "" {
+		who.form = k.Form
+	}
+	p.forms[k.Name] = who.form
+	host := ""
+	if h, ok := who.checker.(validator.Hoster); ok {
+		p.hosts[k.Name] = h.Hosts()
+		host = strings.Join(h.Hosts(), " ")
+	}
+	return engine.Key{
+		Name: k.Name, Provider: who.id, From: k.From, Env: k.Env, Optional: k.Optional,
+		Checker: who.checker, Host: host, Open: p.opener(k, who),
+		Policy: policy(k, who, host), Refresh: k.Policy.Refresh, Budget: k.Policy.Budget,
+	}, nil
+}
+
+// issuer decides who proves k: the config, else the exact name of its variable,
+// else a prefix of its value that belongs to one issuer alone.
+func (p *plan) issuer(k config.Key, client *http.Client) (issuer, error) {
+	id := k.Provider
+	if id == "" {
+		var err error
+		if id, err = p.catalog.Resolve(slices.Sorted(maps.Keys(k.Env))); err != nil {
+			return issuer{}, k.Node.Fault("provider", "%v", err)
+		}
+	}
+	switch id {
+	case config.NoProvider:
+		return issuer{id: id, checker: validator.None, form: string(normalize.Text)}, nil
+	case "":
+		if k.BaseURL != "" || len(k.With) > 0 {
+			return issuer{}, k.Node.Fault("provider", "required, because base_url and with mean something to one provider only")
+		}
+		checker, err := newByPrefix(p.catalog, client)
+		return issuer{checker: checker, form: string(normalize.Token)}, err
+	}
+	provider, err := p.catalog.Lookup(id)
+	if errors.Is(err, catalog.ErrUnknownProvider) {
+		hint := didYouMean(id, append(p.catalog.IDs(), config.NoProvider), "")
+		return issuer{}, k.Node.Fault("provider", "unknown%s; `livekey providers` lists them", hint)
+	}
+	if err != nil {
+		return issuer{}, err
+	}
+	checker, err := provider.Checker(catalog.Settings{BaseURL: k.BaseURL, With: k.With, Client: client})
+	if err != nil {
+		return issuer{}, k.Node.Fault("", "provider %s: %v", id, err)
+	}
+	return issuer{id: id, checker: checker, form: provider.Form(), prefixes: provider.Info().Prefixes}, nil
+}
+
+// opener makes the parts of a version of the records it is stored in.
+func (p *plan) opener(k config.Key, who issuer) func(map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict) {
+	refs := map[key.Location]map[key.Part]key.Ref{}
+	for part, ref := range k.From {
+		if refs[ref.Location] == nil {
+			refs[ref.Location] = map[key.Part]key.Ref{}
+		}
+		refs[ref.Location][part] = ref
+	}
+	foreign := p.catalog.Prefixes()
+	if who.id == "" || who.id == config.NoProvider {
+		foreign = nil // any issuer's will do
+	}
+	return func(records map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict) {
+		values := make(map[key.Part]secret.Value, len(k.From))
+		var faults normalize.Faults
+		for loc, parts := range refs {
+			got, found := normalize.Normalize(normalize.Input{
+				Data: records[loc].Data, Refs: parts, Base64: k.Format == "base64", Form: normalize.Form(who.form),
+				Trim: k.Trim, Allow: k.Allow, OwnPrefixes: who.prefixes, ForeignPrefixes: foreign,
+			})
+			faults = append(faults, found...)
+			maps.Copy(values, got)
+		}
+		if len(faults) > 0 {
+			v := faults.Verdict()
+			return nil, &v
+		}
+		return values, nil
+	}
+}
+
+func policy(k config.Key, who issuer, host string) rotation.Policy {
+	from := make([]string, 0, len(k.From))
+	for _, part := range slices.Sorted(maps.Keys(k.From)) {
+		from = append(from, config.FormatRef(k.From[part]))
+	}
+	var pins []string
+	if p, ok := who.checker.(validator.Pinner); ok {
+		pins = p.Pins()
+	}
+	return rotation.Policy{
+		Key: k.Name, Provider: who.id, From: strings.Join(slices.Compact(from), " "),
+		Probe: k.Policy.Probe, ConfirmTimes: k.Policy.ConfirmTimes, ConfirmOver: k.Policy.ConfirmOver, Grace: k.Policy.Grace,
+		PublishIfEmpty: k.Policy.OnUnknown == config.PublishIfEmpty, Rollback: rotation.Rollback(k.Policy.AllowRollback),
+		WatchPrevious: k.Policy.WatchPrevious, Expect: key.Identity(k.Expect), Pin: pins, Follow: k.Follow,
+		Phase: schedule.Phase(host, string(k.Name)),
+	}
+}
+
+// hostsOf is every host that will see a key, in words.
+func (p *plan) hostsOf(name key.Name) string {
+	hosts := p.hosts[name]
+	if len(hosts) == 0 {
+		return "nobody is asked"
+	}
+	return fmt.Sprintf("asks %s", strings.Join(hosts, ", "))
+}
+
+// providerOf is who proves k, in words.
+func (p *plan) providerOf(k engine.Key) string {
+	if k.Provider == "" {
+		return "by prefix"
+	}
+	return k.Provider
+}
+
+// sinksOf is where a key is delivered, in words.
+func (p *plan) sinksOf(name key.Name) string {
+	var all []string
+	for _, sink := range slices.Sorted(maps.Keys(p.cfg.Sinks)) {
+		if slices.Contains(p.cfg.Sinks[sink].Keys, name) {
+			all = append(all, sink)
+		}
+	}
+	return strings.Join(all, " ")
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+func (a *app) pause() *cobra.Command {
+	var reason string
+	var long time.Duration
+	cmd := &cobra.Command{
+		Use:   "pause [NAME] --for D --reason R",
+		Short: "Prove and alert, but write and reload nothing",
+		Args:  expects(0, 1, "at most one NAME"),
+	}
+	cmd.Flags().DurationVar(&long, "for", 0, "how long, like 90m; a pause ends by itself")
+	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` for whoever finds the pause")
+	cmd.RunE = act(func(ctx context.Context, args []string) error {
+		if long <= 0 {
+			return misused("say how long with --for, like --for 90m: a pause ends by itself")
+		}
+		if reason == "" {
+			return misused("say why with --reason: whoever finds the pause wants to know")
+		}
+		daemon, err := a.daemon()
+		if err != nil {
+			return err
+		}
+		return daemon.Pause(ctx, oneName(args), long, reason)
+	})
+	return cmd
+}
+
+// oneName is the name in args, empty for every key.
+func oneName(args []string) key.Name {
+	if len(args) == 0 {
+		return ""
+	}
+	return key.Name(args[0])
+}

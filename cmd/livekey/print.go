@@ -1,0 +1,56 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/ui"
+)
+
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.out.Out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// printFields prints names and texts in turn, one pair a line; an empty text is left out.
+func (a *app) printFields(pairs ...string) error {
+	width := 0
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			width = max(width, len(pairs[i]))
+		}
+	}
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			fmt.Fprintf(&b, "%s  %s\n", a.out.Paint(ui.Faint, fmt.Sprintf("%-*s", width, pairs[i])), ui.Clean(pairs[i+1]))
+		}
+	}
+	if _, err := fmt.Fprint(a.out.Out, b.String()); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// verdict is an outcome and its reason, as one cell.
+func verdict(o key.Outcome, r key.Reason) ui.Cell {
+	text := o.String()
+	if r != "" && r != key.Valid {
+		text += "/" + string(r)
+	}
+	style := ui.Warn
+	switch judgeOutcome(o, r) {
+	case ok:
+		style = ui.Good
+	case notLive:
+		style = ui.Bad
+	}
+	return ui.Cell{Text: text, Style: style}
+}

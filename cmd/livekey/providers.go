@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/ui"
+	"github.com/livekey/livekey/validator/catalog"
+)
+
+func (a *app) providers() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "providers [NAME]",
+		Short: "The issuers that can prove a key, and how each is asked",
+		Args:  expects(0, 1, "at most one NAME"),
+	}
+	output := outputFlag(cmd)
+	cmd.RunE = act(func(_ context.Context, args []string) error {
+		c, err := a.catalog()
+		if err != nil {
+			return err
+		}
+		ids := c.IDs()
+		if len(args) == 1 {
+			ids = args
+		}
+		infos := make([]catalog.Info, 0, len(ids))
+		for _, id := range ids {
+			p, err := c.Lookup(id)
+			if errors.Is(err, catalog.ErrUnknownProvider) {
+				return misused("unknown provider %q%s; `livekey providers` lists them", id, didYouMean(id, c.IDs(), ""))
+			}
+			if err != nil {
+				return err
+			}
+			infos = append(infos, p.Info())
+		}
+		switch {
+		case *output == "json":
+			return a.printJSON(map[string][]catalog.Info{"providers": infos})
+		case len(args) == 1:
+			return a.printProvider(infos[0])
+		}
+		table := ui.NewTable("provider", "name", "asks", "variables")
+		for _, i := range infos {
+			table.Row(ui.Cell{Text: i.ID, Style: ui.Title}, ui.Text(i.Name), ui.Text(i.BaseURL), ui.Text(few(i.Variables)))
+		}
+		table.Row(ui.Cell{Text: config.NoProvider, Style: ui.Title}, ui.Text("nobody can prove the key"))
+		return a.out.Print(table)
+	})
+	return cmd
+}
+
+// catalog is the built-in providers and the user's own, if there is a config.
+func (a *app) catalog() (*catalog.Catalog, error) {
+	cfg, err := a.settings()
+	if errors.Is(err, config.ErrNoConfig) || cfg == nil && a.configFile == "" && errors.Is(err, os.ErrPermission) {
+		return catalog.Builtin(), nil
+	}
+	if err != nil {
+		return nil, asUsage(err)
+	}
+	p := &plan{cfg: cfg, catalog: catalog.Builtin()}
+	if err := p.addProviders(); err != nil {
+		return nil, asUsage(err)
+	}
+	return p.catalog, nil
+}
+
+// few keeps a cell narrow: the first two, and how many more there are.
+func few(all []string) string {
+	if len(all) <= 2 {
+		return strings.Join(all, " ")
+	}
+	return fmt.Sprintf("%s +%d", strings.Join(all[:2], " "), len(all)-2)
+}
+
+func (a *app) printProvider(i catalog.Info) error {
+	pairs := []string{
+		"provider", i.ID, "name", i.Name, "asks", i.BaseURL, "form", i.Form,
+		"variables", strings.Join(i.Variables, " "), "prefixes", strings.Join(i.Prefixes, " "),
+		"kinds of key", strings.Join(i.Classes, ", "), "owner told by", strings.Join(i.Pins, ", "),
+		"cost of a probe", i.Cost, "confidence", i.Confidence,
+	}
+	for _, p := range i.Params {
+		text := p.Help
+		if p.Default != "" {
+			text += " (default " + p.Default + ")"
+		}
+		if p.Required {
+			text += " (required)"
+		}
+		pairs = append(pairs, "with: "+p.Name, text)
+	}
+	for _, e := range i.Evidence {
+		pairs = append(pairs, "evidence", e)
+	}
+	return a.printFields(pairs...)
+}

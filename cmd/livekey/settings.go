@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/livekey/livekey/internal/config"
+)
+
+// settings loads the config that --config or the usual places name, or the one
+// that keys.d stands for.
+func (a *app) settings() (*config.Config, error) {
+	path, err := config.Find(a.configFile)
+	if errors.Is(err, config.ErrNoConfig) {
+		return config.FromKeysDir(kinds())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(path, kinds())
+}
+
+// desk is where the daemon answers and what it keeps. A config that has a fault, or
+// that only the daemon may read, keeps nobody from asking the daemon about it.
+func (a *app) desk() (*config.Config, error) {
+	cfg, err := a.settings()
+	var faults config.Faults
+	switch {
+	case err == nil, errors.As(err, &faults) && cfg != nil:
+		return cfg, nil
+	case a.configFile != "":
+		return nil, err
+	case errors.Is(err, fs.ErrPermission):
+		return config.Default(true), nil
+	case errors.Is(err, config.ErrNoConfig):
+		return config.Default(os.Geteuid() == 0), nil
+	default:
+		return nil, err
+	}
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// starterText is what `config init` writes. DIR and RUN are replaced.
+const starterText = `# livekey: which keys to take from where, and who reads them.
+# Every field with its default: configs/reference.yaml. Check this file with
+#   livekey config check
+# A key is never written here, only where it is.
+
+keys:
+  ANTHROPIC_API_KEY:                 # also the variable under which it is delivered
+    from: file://DIR/keys.d/ANTHROPIC_API_KEY
+    # from: env://ANTHROPIC_API_KEY                # livekey's own environment
+    # from: vault://secret/prod/llm#anthropic      # mount, path, field; see sources
+    provider: anthropic              # who can prove it; livekey providers lists all, none is nobody
+    # optional: true                 # nobody waits for it
+
+  # OPENAI_API_KEY:
+  #   from: file://DIR/keys.d/OPENAI_API_KEY
+  #   provider: openai
+
+# sources:
+#   vault:
+#     address: https://vault.internal:8200
+#     auth: {method: approle, role_id_file: DIR/role-id, secret_id_file: DIR/secret-id}
+
+sinks:
+  app:                               # what an app reads: KEY=value, replaced all at once
+    kind: env_file
+    path: RUN/sinks/app/app.env
+    dialect: systemd                 # or docker
+    keys: all                        # or a list: [ANTHROPIC_API_KEY]
+  # files:                           # one file per variable
+  #   kind: directory
+  #   path: RUN/sinks/files
+  #   require_tmpfs: true
+  #   keys: all
+
+# alerts:                            # beside the log
+#   ops: {kind: webhook, url: https://hooks.internal/livekey, secret_file: DIR/hook-secret}
+
+# policy:
+#   probe: 10m                       # how often a delivered key is proved again
+#   grace: 24h                       # how long the one before may stay valid
+`
+
+// starter is a first config for one that stands in dir.
+func starter(dir string) string {
+	run := "/run/livekey"
+	if own := os.Getenv("XDG_RUNTIME_DIR"); os.Geteuid() != 0 && filepath.IsAbs(own) {
+		run = filepath.Join(own, "livekey")
+	}
+	return strings.NewReplacer("DIR", dir, "RUN", run).Replace(starterText)
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/livekey/livekey/internal/admin"
+	"github.com/livekey/livekey/internal/report"
+)
+
+func (a *app) status() *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Every key: delivered version, verdict, age, next probe, open alerts",
+		Args:  expects(0, 0, "nothing"),
+	}
+	output := outputFlag(cmd)
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "print again whenever something changes, until interrupted")
+	cmd.RunE = act(func(ctx context.Context, _ []string) error {
+		cfg, err := a.desk()
+		if err != nil {
+			return err
+		}
+		daemon := admin.NewClient(cfg.Socket)
+		if watch {
+			return a.watchStatus(ctx, daemon, *output)
+		}
+		s, err := daemon.Status(ctx)
+		var nobody *admin.NoDaemonError
+		if errors.As(err, &nobody) {
+			return errors.Join(err, a.remembered(cfg, *output))
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.printStatus(s, *output); err != nil {
+			return err
+		}
+		return exit(judge(s))
+	})
+	return cmd
+}
+
+// watchEvery is how often --watch asks.
+const watchEvery = time.Second
+
+// watchStatus prints what the daemon says whenever it says something else.
+func (a *app) watchStatus(ctx context.Context, daemon *admin.Client, output format) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	var last string
+	for {
+		s, err := daemon.Status(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if now := changing(s); now != last {
+			last = now
+			if err := a.printStatus(s, output); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *app) printStatus(s report.Status, output format) error {
+	if output == "json" {
+		return a.printJSON(s)
+	}
+	return a.statusText(s, time.Now())
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/internal/ui"
+)
+
+// statusText prints a table of the keys, what is held, and the open alerts.
+func (a *app) statusText(s report.Status, now time.Time) error {
+	keys := ui.NewTable("key", "provider", "delivered", "verdict", "asked", "next", "sinks")
+	for _, k := range s.Keys {
+		keys.Row(keyRow(k, now)...)
+	}
+	if err := a.out.Print(keys); err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, k := range s.Keys {
+		for _, line := range keyLines(k, now) {
+			fmt.Fprintf(&b, "%s\n", a.out.Paint(line.Style, line.Text))
+		}
+	}
+	open := slices.Clone(s.Alerts)
+	slices.SortStableFunc(open, func(x, y alerts.Data) int { return cmp.Compare(rank(y), rank(x)) })
+	for _, alert := range open {
+		fmt.Fprintf(&b, "\n%s %s\n", a.out.Paint(alertStyle(alert), string(alert.Severity)+" "+string(alert.Cause)),
+			a.out.Paint(ui.Faint, ui.Age(now, alert.Since)))
+		fmt.Fprintf(&b, "  %s\n", a.out.Paint(ui.Plain, alert.Summary))
+		for _, action := range alert.Actions {
+			fmt.Fprintf(&b, "  -> %s\n", a.out.Paint(ui.Plain, action))
+		}
+	}
+	ready := a.out.Paint(ui.Good, "ready")
+	if !s.Ready {
+		ready = a.out.Paint(ui.Bad, "not ready: a required key is not delivered")
+	}
+	fmt.Fprintf(&b, "\n%s\n", ready)
+	_, err := fmt.Fprint(a.out.Out, b.String())
+	return err
+}
+
+func keyRow(k report.Key, now time.Time) []ui.Cell {
+	name := ui.Cell{Text: string(k.Name), Style: ui.Title}
+	sinks := make([]string, len(k.Sinks))
+	for i, s := range k.Sinks {
+		sinks[i] = s.Name
+	}
+	next := "-"
+	if !k.NextProbeAt.IsZero() {
+		next = ui.Span(k.NextProbeAt.Sub(now))
+	}
+	last := ui.Text(strings.Join(sinks, " "))
+	if k.Current == nil {
+		return []ui.Cell{name, ui.Text(k.Provider), {Text: "nothing", Style: ui.Bad}, ui.Text("-"), ui.Text("-"), ui.Text(next), last}
+	}
+	c := k.Current
+	v := verdict(c.Outcome, c.Reason)
+	if c.Suspect {
+		v = ui.Cell{Text: v.Text + " suspect", Style: ui.Warn}
+	}
+	if c.Unproved != "" {
+		v = ui.Cell{Text: v.Text + " unproved", Style: ui.Warn}
+	}
+	return []ui.Cell{name, ui.Text(k.Provider), ui.Text(c.Fingerprint), v, ui.Text(ui.Age(now, c.CheckedAt)), ui.Text(next), last}
+}
+
+// keyLines is what does not fit the table: what is held, what failed, what is paused.
+func keyLines(k report.Key, now time.Time) []ui.Cell {
+	var lines []ui.Cell
+	say := func(style ui.Style, format string, args ...any) {
+		lines = append(lines, ui.Cell{Text: fmt.Sprintf("%s: ", k.Name) + fmt.Sprintf(format, args...), Style: style})
+	}
+	if c := k.Candidate; c != nil {
+		text := fmt.Sprintf("candidate %s is %s", c.Fingerprint, verdict(c.Outcome, c.Reason).Text)
+		if c.HeldBy != "" {
+			text += ", held: " + c.HeldBy
+		}
+		if c.Detail != "" {
+			text += ": " + c.Detail
+		}
+		say(ui.Warn, "%s (%s)", text, ui.Age(now, c.Since))
+	}
+	for _, o := range k.Older {
+		say(ui.Faint, "older %s is %s (%s)", o.Fingerprint, o.Outcome, ui.Age(now, o.CheckedAt))
+	}
+	for _, s := range k.Sinks {
+		if s.Error != "" {
+			say(ui.Bad, "sink %s: %s", s.Name, s.Error)
+		}
+		if s.ReloadOwed {
+			say(ui.Warn, "sink %s: a reload is owed", s.Name)
+		}
+	}
+	if k.PausedUntil.After(now) {
+		say(ui.Warn, "paused for %s more", ui.Span(k.PausedUntil.Sub(now)))
+	}
+	return lines
+}
+
+func rank(a alerts.Data) int {
+	return slices.Index([]key.Severity{key.Info, key.Warning, key.Critical}, a.Severity)
+}
+
+func alertStyle(a alerts.Data) ui.Style {
+	return map[key.Severity]ui.Style{key.Info: ui.Plain, key.Warning: ui.Warn, key.Critical: ui.Bad}[a.Severity]
+}
+
+// changing is what --watch waits for: everything but the times, which pass anyway.
+func changing(s report.Status) string {
+	keys := slices.Clone(s.Keys)
+	for i, k := range keys {
+		keys[i].NextProbeAt = time.Time{}
+		if k.Current != nil {
+			c := *k.Current
+			c.CheckedAt = time.Time{}
+			keys[i].Current = &c
+		}
+		keys[i].Older = slices.Clone(k.Older)
+		for j := range keys[i].Older {
+			keys[i].Older[j].CheckedAt = time.Time{}
+		}
+	}
+	s.Keys = keys
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

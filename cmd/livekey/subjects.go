@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator/catalog"
+)
+
+const (
+	stdinSource = "stdin"
+	stdinName   = "stdin"
+	maxStdin    = 1 << 20
+)
+
+// subjects is a config of the keys that `check` shall prove, and of nothing else.
+func (a *app) subjects(s subject) (*config.Config, error) {
+	switch {
+	case s.stdin && s.provider == "":
+		return nil, misused("say who issued the key: --stdin --provider NAME; `livekey providers` lists them")
+	case s.stdin && len(s.names) > 0:
+		return nil, misused("--stdin is one value: it takes no names")
+	case !s.stdin && s.provider != "":
+		return nil, misused("--provider is for --stdin")
+	case s.stdin:
+		return a.standalone(s, map[key.Name]key.Ref{stdinName: {Location: key.Location{Source: stdinSource}}})
+	case s.envFile != "":
+		return a.ofEnvFile(s)
+	}
+	cfg, err := a.settings()
+	if errors.Is(err, config.ErrNoConfig) {
+		return a.ofEnvironment(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return only(cfg, s.names)
+}
+
+// only is cfg with the named keys, all if there is no name, and without sinks.
+func only(cfg *config.Config, wanted []string) (*config.Config, error) {
+	var known []string
+	for name := range cfg.Keys {
+		known = append(known, string(name))
+	}
+	for _, name := range wanted {
+		if !slices.Contains(known, name) {
+			return nil, misused("the config has no key %q%s", name, didYouMean(name, known, ""))
+		}
+	}
+	c := *cfg
+	c.Keys = map[key.Name]config.Key{}
+	for name, k := range cfg.Keys {
+		if len(wanted) == 0 || slices.Contains(wanted, string(name)) {
+			c.Keys[name] = k
+		}
+	}
+	c.Sinks, c.Alerts = nil, nil
+	return &c, nil
+}
+
+var assignment = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=`)
+
+// ofEnvFile takes the variables of an env file that a provider's file names, or
+// that the caller does.
+func (a *app) ofEnvFile(s subject) (*config.Config, error) {
+	path, err := filepath.Abs(s.envFile)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, misused("read env file: %v", err)
+	}
+	defer func() { _ = f.Close() }()
+	var variables []string
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, maxStdin)
+	for lines.Scan() {
+		if m := assignment.FindSubmatch(lines.Bytes()); m != nil {
+			variables = append(variables, string(m[1]))
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, misused("read env file %s: %v", path, err)
+	}
+	return a.ofVariables(s, "env file "+path, variables, func(variable string) key.Ref {
+		return key.Ref{Location: key.Location{Source: "file", Path: path, Params: sources.FormatParam + "=env"}, Field: variable}
+	})
+}
+
+func (a *app) ofEnvironment(s subject) (*config.Config, error) {
+	var variables []string
+	for _, pair := range os.Environ() {
+		if name, value, found := strings.Cut(pair, "="); found && value != "" {
+			variables = append(variables, name)
+		}
+	}
+	return a.ofVariables(s, "environment (there is no config)", variables, func(variable string) key.Ref {
+		return key.Ref{Location: key.Location{Source: "env", Path: variable}}
+	})
+}
+
+// ofVariables keeps those that the caller names or, if none is named, those whose
+// exact names belong to one provider.
+func (a *app) ofVariables(s subject, where string, variables []string, ref func(string) key.Ref) (*config.Config, error) {
+	for _, name := range s.names {
+		if !slices.Contains(variables, name) {
+			return nil, misused("the %s has no %s%s", where, name, didYouMean(name, variables, ""))
+		}
+	}
+	c := catalog.Builtin()
+	refs := map[key.Name]key.Ref{}
+	for _, variable := range variables {
+		id, err := c.Resolve([]string{variable})
+		if slices.Contains(s.names, variable) || len(s.names) == 0 && err == nil && id != "" {
+			refs[key.Name(variable)] = ref(variable)
+		}
+	}
+	if len(refs) == 0 {
+		return nil, misused("the %s has no variable that belongs to a known provider: name one, or see `livekey providers`", where)
+	}
+	return a.standalone(s, refs)
+}
+
+// standalone is a config of keys that no config has.
+func (a *app) standalone(s subject, refs map[key.Name]key.Ref) (*config.Config, error) {
+	cfg := config.Default(false)
+	cfg.Keys = map[key.Name]config.Key{}
+	cfg.Sources = map[string]config.Source{}
+	for name, ref := range refs {
+		cfg.Keys[name] = config.Key{
+			Name: name, Provider: s.provider, Trim: s.trim, Policy: cfg.Policy, Format: "plain",
+			From: map[key.Part]key.Ref{key.DefaultPart: ref},
+			Env:  map[string]key.Part{string(name): key.DefaultPart},
+		}
+		if ref.Source != stdinSource {
+			cfg.Sources[ref.Source] = config.Source{Name: ref.Source, Kind: ref.Source}
+		}
+	}
+	return cfg, nil
+}
+
+// stdin is the source of `check --stdin`: one record, read when it is asked for.
+type stdin struct{ in io.Reader }
+
+func (s stdin) Fetch(context.Context, key.Location) (sources.Record, error) {
+	b, err := io.ReadAll(io.LimitReader(s.in, maxStdin+1))
+	if err != nil {
+		return sources.Record{}, fmt.Errorf("read standard input: %w", err)
+	}
+	if len(b) > maxStdin {
+		return sources.Record{}, errors.New("read standard input: more than 1 MiB is no key")
+	}
+	if len(b) == 0 {
+		return sources.Record{}, fmt.Errorf("read standard input: %w: it is empty", key.ErrNotFound)
+	}
+	return sources.Record{Data: secret.New(b)}, nil
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package ui
+
+import "os"
+
+// terminal takes /dev/null for one, which costs nothing but colours nobody sees.
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,66 @@
+// Package ui prints for people: aligned columns, colours on a terminal only, and
+// nothing that could move the cursor.
+package ui
+
+import (
+	"io"
+	"os"
+	"strings"
+	"unicode"
+)
+
+// Printer knows what one output can show.
+type Printer struct {
+	Out   io.Writer
+	Color bool
+}
+
+// New makes a Printer for w: with colours if it is a terminal that has them, and
+// NO_COLOR (https://no-color.org) is not set.
+func New(w io.Writer) Printer {
+	return Printer{Out: w, Color: IsTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+}
+
+// IsTerminal says whether a person watches w.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && terminal(f)
+}
+
+// Style is how a word looks on a terminal.
+type Style string
+
+// The styles, by what they mean.
+const (
+	Plain Style = ""
+	Good  Style = "\x1b[32m"
+	Warn  Style = "\x1b[33m"
+	Bad   Style = "\x1b[31m"
+	Faint Style = "\x1b[2m"
+	Title Style = "\x1b[1m"
+)
+
+const reset = "\x1b[0m"
+
+// Paint is text in style, as it is where there are no colours.
+func (p Printer) Paint(style Style, text string) string {
+	text = Clean(text)
+	if !p.Color || style == Plain || text == "" {
+		return text
+	}
+	return string(style) + text + reset
+}
+
+// Clean replaces what a terminal would obey: an issuer's or a backend's text
+// could hold it.
+func Clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		if r == '\n' || r == '\t' || r == '\r' {
+			return ' '
+		}
+		return unicode.ReplacementChar
+	}, text)
+}

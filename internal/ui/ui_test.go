@@ -1,0 +1,70 @@
+package ui
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestColumnsAlignWithAndWithoutColour(t *testing.T) {
+	table := NewTable("key", "empty", "outcome", "detail")
+	table.Row(Cell{"OPENAI_API_KEY", Title}, Text(""), Cell{"live", Good}, Text("fine"))
+	table.Row(Text("Ä"), Text(""), Cell{"unknown", Warn})
+	const want = "KEY             OUTCOME  DETAIL\n" +
+		"OPENAI_API_KEY  live     fine\n" +
+		"Ä               unknown\n"
+	for _, color := range []bool{false, true} {
+		var out bytes.Buffer
+		if err := (Printer{Out: &out, Color: color}).Print(table); err != nil {
+			t.Fatal(err)
+		}
+		got := out.String()
+		if strings.Contains(got, "\x1b") != color {
+			t.Errorf("color=%t: %q", color, got)
+		}
+		for _, s := range []Style{Good, Warn, Bad, Faint, Title, reset} {
+			got = strings.ReplaceAll(got, string(s), "")
+		}
+		if got != want {
+			t.Errorf("color=%t: got\n%s\nwant\n%s", color, got, want)
+		}
+	}
+}
+
+func TestNothingMovesTheCursor(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\x1b[2Jb": "a\uFFFD[2Jb", "a\r\nb": "a  b", "a\u202eb": "a\uFFFDb", "é ok": "é ok",
+	} {
+		if got := Clean(in); got != want {
+			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestNoColourUnlessATerminal(t *testing.T) {
+	f, err := os.Create(t.TempDir() + "/out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if New(f).Color || New(&bytes.Buffer{}).Color {
+		t.Error("colours into a file")
+	}
+}
+
+func TestAgesHaveOneUnit(t *testing.T) {
+	now := time.Unix(1_000_000_000, 0)
+	for ago, want := range map[time.Duration]string{
+		-time.Minute: "now", 0: "now", 90 * time.Second: "90s", 2 * time.Minute: "2m", 119 * time.Minute: "119m",
+		2 * time.Hour: "2h", 47 * time.Hour: "47h", 48 * time.Hour: "2d",
+	} {
+		if got := Age(now, now.Add(-ago)); got != want {
+			t.Errorf("%s ago is %q, want %q", ago, got, want)
+		}
+	}
+	if got := Age(now, time.Time{}); got != "-" {
+		t.Errorf("never is %q", got)
+	}
+}
