@@ -100,9 +100,7 @@ func (b *builder) keyHint(name string) string {
 	if len(b.list) >= 100 {
 		return ""
 	}
-	known := slices.Sorted(maps.Keys(b.keys))
-	known = slices.DeleteFunc(known, func(k string) bool { return !showable(k) })
-	return didYouMean(name, known)
+	return didYouMean(name, slices.Sorted(maps.Keys(b.keys)))
 }
 
 // variables holds that no variable comes from two keys of a sink.

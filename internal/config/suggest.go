@@ -7,9 +7,10 @@ import (
 )
 
 // didYouMean is a hint that names the nearest of the words that the file could
-// have meant, or "" if none is near. The word asked for is not quoted.
+// have meant, the first of those equally near, or "" if none is near. The word asked for
+// is not quoted.
 func didYouMean(word string, known []string) string {
-	if best := nearest(word, known); best != "" {
+	if best := nearest(word, known); best != "" && showable(best) {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
 	return ""
@@ -25,13 +26,13 @@ func nearest(word string, known []string) string {
 	word = strings.ToLower(word)
 	best, limit := "", len(word)/3+1 // too far: one or two letters may differ in case only
 	for i, k := range known {
-		if i == suggestions {
+		if i == suggestions || limit == 0 {
 			break
 		}
-		if abs(len(k)-len(word)) >= limit {
+		if abs(len(k)-len(word)) >= limit || limit == 1 && !strings.EqualFold(k, word) {
 			continue
 		}
-		if d := distance(word, strings.ToLower(k)); d < limit || d == limit && best != "" && k < best {
+		if d := distance(word, strings.ToLower(k)); d < limit {
 			best, limit = k, d
 		}
 	}
