@@ -101,7 +101,7 @@ func (s *Source) connect() (*connection, error) {
 	h, err := s.env.HTTP.Client(httpclient.Options{
 		CAFile:   t.caFile,
 		MaxConns: maxRequests,
-		Timeout:  s.settings.Timeout,
+		Timeout:  s.settings.Timeout + time.Second, // the deadline of Fetch comes first, and says so
 	})
 	if err != nil {
 		return nil, err

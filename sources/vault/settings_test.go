@@ -1,0 +1,153 @@
+package vault_test
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/sources/vault"
+)
+
+func TestSettings(t *testing.T) {
+	const good = "auth: {method: token, token_file: /t}"
+	for _, test := range []struct {
+		rule, text string
+		want       []string // none: accepted
+	}{
+		{"a token file is enough", good, nil},
+		{"AppRole with files", "auth: {method: approle, role_id_file: /r, secret_id_file: /s, mount: a/b}", nil},
+		{"AppRole without a secret id", "auth: {method: approle, role_id: r}", nil},
+		{"the environment instead of auth", "environment: true", nil},
+		{"https", "{address: 'https://vault.internal:8200/prefix/', " + good + "}", nil},
+		{"http to loopback", "{address: 'http://127.0.0.1:8200', " + good + "}", nil},
+		{"http to loopback by name", "{address: 'http://localhost:8200', " + good + "}", nil},
+		{"http to loopback over IPv6", "{address: 'http://[::1]:8200', " + good + "}", nil},
+
+		{"nothing at all", "{}", []string{"sources.vault.auth", "approle", "environment: true"}},
+		{"http to elsewhere", "{address: 'http://vault.internal:8200', " + good + "}", []string{"sources.vault.address", "https"}},
+		{"http to a name like loopback", "{address: 'http://localhost.example.com', " + good + "}", []string{"sources.vault.address"}},
+		{"another scheme", "{address: 'unix:///run/vault.sock', " + good + "}", []string{"sources.vault.address"}},
+		{"no scheme", "{address: 'vault.internal:8200', " + good + "}", []string{"sources.vault.address"}},
+		{"a password in the address", "{address: 'https://u:hunter22@vault', " + good + "}", []string{"sources.vault.address", "password"}},
+		{"a query in the address", "{address: 'https://vault/?a=b', " + good + "}", []string{"sources.vault.address"}},
+		{"a time that is no time", "{timeout: 0s, " + good + "}", []string{"sources.vault.timeout"}},
+		{"an unknown field", "{adress: x, " + good + "}", []string{"adress"}},
+		{"a token", "auth: {method: token, token: hunter22}", []string{"sources.vault.auth.token", "token_file"}},
+		{"a secret id", "auth: {method: approle, role_id: r, secret_id: hunter22}", []string{"sources.vault.auth.secret_id", "secret_id_file"}},
+		{"no method", "auth: {token_file: /t}", []string{"sources.vault.auth.method"}},
+		{"an unknown method", "auth: {method: userpass}", []string{"sources.vault.auth.method", "token or approle"}},
+		{"a token without its file", "auth: {method: token}", []string{"sources.vault.auth.token_file"}},
+		{"fields of the other method", "auth: {method: token, token_file: /t, role_id: r, mount: m}", []string{"auth.role_id", "auth.mount"}},
+		{"fields of the other method, again", "auth: {method: approle, role_id: r, token_file: /t}", []string{"auth.token_file"}},
+		{"AppRole without a role", "auth: {method: approle}", []string{"sources.vault.auth.role_id_file"}},
+		{"two role ids", "auth: {method: approle, role_id: r, role_id_file: /r}", []string{"sources.vault.auth.role_id"}},
+		{"a mount that leaves the path", "auth: {method: approle, role_id: r, mount: ../sys}", []string{"sources.vault.auth.mount"}},
+		{"every fault at once", "{address: x, timeout: 0s, auth: {method: no}}", []string{"vault.address", "vault.timeout", "vault.auth.method"}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			node, err := config.Parse("livekey.yaml", "sources.vault", test.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = vault.FromConfig(sources.Env{Name: "vault"}, node)
+			if (err == nil) != (test.want == nil) {
+				t.Fatalf("err = %v", err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("err = %v, want %q in it", err, want)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter22") {
+				t.Errorf("err = %v quotes a secret", err)
+			}
+		})
+	}
+}
+
+func TestConstructorDoesNoIO(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open(t, "{address: 'http://%s', ca_file: /nonexistent/ca.pem, auth: {method: token, token_file: /nonexistent/token}}", l.Addr())
+	called := make(chan struct{})
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			_ = c.Close()
+			close(called)
+		}
+	}()
+	_ = l.Close()
+	select {
+	case <-called:
+		t.Error("the constructor connected")
+	default:
+	}
+}
+
+func TestLint(t *testing.T) {
+	src := open(t, "auth: {method: token, token_file: /t}").(sources.Linter)
+	for _, test := range []struct {
+		rule, path, params string
+		version            key.Version
+		want               string
+	}{
+		{"a mount and a secret", "secret/prod/llm", "", "", ""},
+		{"a secret at the top of its mount", "secret/llm", "", "", ""},
+		{"characters that a URL escapes", "secret/a b/ü%#?&", "", "", ""},
+		{"a number is a version", "secret/a", "", "7", ""},
+		{"a mount with a slash", "llm", "mount=team/kv", "", ""},
+		{"a format", "secret/a", "format=json", "", ""},
+		{"a mount alone", "secret", "", "", "a mount and a secret"},
+		{"a mount and a slash", "secret/", "", "", "a mount and a secret"},
+		{"no path", "", "", "", "a mount and a secret"},
+		{"no path behind mount=", "", "mount=secret", "", "empty name"},
+		{"an empty mount", "a", "mount=", "", "empty name"},
+		{"a leading slash", "/secret/a", "", "", "empty name"},
+		{"a trailing slash", "secret/a/", "", "", "empty name"},
+		{"two slashes", "secret/a//b", "", "", "empty name"},
+		{"a way out of the mount", "secret/../sys/seal", "", "", ". or .."},
+		{"a control character", "secret/a\nb", "", "", "control character"},
+		{"a version that is no number", "secret/a", "", "latest", "version must be a number"},
+		{"version zero", "secret/a", "", "0", "version must be a number"},
+		{"a version with a sign", "secret/a", "", "+7", "version must be a number"},
+		{"the mount said twice", "team/kv/llm", "mount=team/kv", "", "write llm"},
+		{"an unknown parameter", "secret/a", "stage=AWSPENDING", "", `"stage"`},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			loc := key.Location{Source: "vault", Path: test.path, Params: test.params, Version: test.version}
+			err := src.Lint(key.Ref{Location: loc})
+			if (err == nil) != (test.want == "") {
+				t.Fatalf("err = %v", err)
+			}
+			if err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("err = %v, want %q in it", err, test.want)
+			}
+		})
+	}
+}
+
+// TestBadLocationIsNeverAsked: what lint refuses is not sent either.
+func TestBadLocationIsNeverAsked(t *testing.T) {
+	v := newFake(t)
+	_, err := openWithToken(t, v).Fetch(t.Context(), at("secret/../sys/seal"))
+	if err == nil || v.Requests("") != 0 {
+		t.Errorf("err = %v, and Vault saw %d requests", err, v.Requests(""))
+	}
+}
+
+func TestPathReachesVaultAsWritten(t *testing.T) {
+	eachVault(t, func(t *testing.T, v backend) {
+		const path = "team a/ü+&=llm"
+		v.Put("secret", "x", nil)
+		src := openWithToken(t, v)
+		_, err := src.Fetch(t.Context(), at("secret/"+path))
+		if err == nil || v.Requests("secret/data/"+path) != 1 {
+			t.Errorf("err = %v; %d requests for %s", err, v.Requests("secret/data/"+path), path)
+		}
+	})
+}
