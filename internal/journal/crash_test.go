@@ -62,7 +62,7 @@ func TestNoAcknowledgedRecordIsLost(t *testing.T) {
 		acked := 0
 		lines := bufio.NewScanner(out)
 		if lines.Scan() { // from the first acknowledgment on, any moment may be the last
-			time.AfterFunc(time.Duration(rnd.IntN(20000))*time.Microsecond, func() { _ = child.Process.Kill() })
+			time.AfterFunc(time.Duration(rnd.IntN(15000))*time.Microsecond, func() { _ = child.Process.Kill() })
 		}
 		for ok := true; ok; ok = lines.Scan() {
 			if _, err := fmt.Sscan(lines.Text(), &acked); err != nil {

@@ -59,10 +59,14 @@ func TestAFullDiskLosesNothingOnceItHasRoom(t *testing.T) {
 			j := open(t, dir)
 			must(t, j.PutSync("d", "before", delivery{"x", 1}))
 			must(t, j.Put("d", "deleted", delivery{"x", 1}))
+			before := size(t, dir)
 			disk := &faulty{file: j.f, room: c.room, noCut: c.noCut}
 			j.f = disk
 			if err := j.Put("d", "app", delivery{"x", 2}); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatal(err)
+			}
+			if left := size(t, dir) > before; left != c.noCut {
+				t.Errorf("half a line is left behind: %v", left)
 			}
 			if err := j.PutSync("d", "app", delivery{"x", 2}); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("a record that is owed was taken for written: %v", err)

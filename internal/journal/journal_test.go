@@ -261,8 +261,8 @@ func TestManyWritersAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {
-			for i := range 60 {
-				if err := j.PutSync("d", fmt.Sprint(w), delivery{strings.Repeat("x", 4000), i + 1}); err != nil {
+			for i := range 25 {
+				if err := j.PutSync("d", fmt.Sprint(w), delivery{strings.Repeat("x", 10000), i + 1}); err != nil {
 					t.Error(err)
 				}
 				_ = j.Each("d", func(string, json.RawMessage) error { return nil })
@@ -273,7 +273,7 @@ func TestManyWritersAtOnce(t *testing.T) {
 	must(t, j.Close())
 	j = open(t, dir)
 	for w := range 8 {
-		want(t, j, fmt.Sprint(w), 60)
+		want(t, j, fmt.Sprint(w), 25)
 	}
 }
 
@@ -282,6 +282,7 @@ func TestAnySequenceReadsBackAsAMap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		must(t, err)
+		must(t, os.WriteFile(filepath.Join(dir, FileName), encode(body{Kind: metaKind, V: json.RawMessage(`{"format":1}`)}), 0o600))
 		j := open(t, dir)
 		model := map[string]string{}
 		id := rapid.SampledFrom([]string{"", "a", "a/b", `"`, "ü", "\n"})
@@ -293,9 +294,13 @@ func TestAnySequenceReadsBackAsAMap(t *testing.T) {
 				must(t, json.Unmarshal(raw, &v)) // bytes that are no UTF-8 are replaced
 				model[i] = v
 			},
-			"delete":  func(rt *rapid.T) { i := id.Draw(rt, "id"); must(t, j.Delete("d", i)); delete(model, i) },
-			"compact": func(*rapid.T) { must(t, j.replace()) },
-			"kill":    func(*rapid.T) { must(t, j.f.Close()); j = open(t, dir) },
+			"delete": func(rt *rapid.T) { i := id.Draw(rt, "id"); must(t, j.Delete("d", i)); delete(model, i) },
+			"compact": func(rt *rapid.T) {
+				if rapid.IntRange(0, 9).Draw(rt, "one in ten") == 0 { // it syncs, which is slow
+					must(t, j.replace())
+				}
+			},
+			"kill": func(*rapid.T) { must(t, j.f.Close()); j = open(t, dir) },
 			"": func(rt *rapid.T) {
 				got := map[string]string{}
 				must(t, j.Each("d", func(id string, raw json.RawMessage) error {

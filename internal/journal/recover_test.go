@@ -109,6 +109,18 @@ func TestARecordBehindATornOneIsFound(t *testing.T) {
 	}
 }
 
+func TestARecordWithoutItsNewlineIsNotWrittenInto(t *testing.T) {
+	text, _, _ := sample()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, FileName), text[:len(text)-1], 0o600))
+	j := open(t, dir)
+	must(t, j.Put("d", "new", 1))
+	must(t, j.Close())
+	if got := idsOf(open(t, dir).state); !slices.Equal(got, []string{"new", "r0", "r1", "r2", "r3", "r4", "r5"}) {
+		t.Error(got)
+	}
+}
+
 func TestGarbageWithoutAnEndTakesNoMemory(t *testing.T) {
 	text, _, _ := sample()
 	const garbage = 32 << 20

@@ -35,6 +35,7 @@ func TestFingerprints(t *testing.T) {
 		{"whatever that part is called", h.Version(parts("a", "x")) == h.Version(parts("b", "x"))},
 		{"bytes do not move between parts", h.Version(parts("a", "xy", "b", "z")) != h.Version(parts("a", "x", "b", "yz"))},
 		{"nor between names and parts", h.Version(parts("a", "xb", "b", "z")) != h.Version(parts("ax", "b", "b", "z"))},
+		{"a name cannot play a part", h.Version(parts("a", "x", "b", "y", "c", "z")) != h.Version(parts("a", "x", "b\x00\x00\x00\x00\x00\x00\x00\x01yc", "z"))},
 		{"parts do not change places", h.Version(parts("a", "x", "b", "y")) != h.Version(parts("a", "y", "b", "x"))},
 		{"two parts are not one that looks like both", h.Version(parts("a", "x", "b", "y")) != h.Part(value("axby"))},
 		{"another salt, another fingerprint", h.Part(value("x")) != other.Part(value("x"))},

@@ -95,6 +95,11 @@ func TestTheJudgeSees(t *testing.T) {
 
 func TestNoPrinterShowsAValue(t *testing.T) {
 	v := secret.New([]byte(canary))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%20v"} {
+		if out := fmt.Sprintf(verb, v); out != "secret:redacted" {
+			t.Errorf("%s: %s", verb, out)
+		}
+	}
 	h := filled(canary)
 	targets := map[string]any{
 		"the value": v, "a pointer": &v, "a pointer to a pointer": new(&v), "a struct": h, "a pointer to a struct": &h,
