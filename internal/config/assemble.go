@@ -38,6 +38,8 @@ type builder struct {
 	said  map[string]Node // by path, each field and entry that may be said once
 
 	sources, keys, sinks, alerts, providers map[string]Node
+
+	names []string // of keys, sorted
 }
 
 // assemble reads the files over the defaults in cfg. If it returns Faults, the
@@ -239,7 +241,8 @@ func (b *builder) buildProviders() {
 
 func (b *builder) buildKeys() {
 	b.cfg.Keys = make(map[key.Name]Key)
-	for _, name := range slices.Sorted(maps.Keys(b.keys)) { // the order decides which key names a source first
+	b.names = slices.Sorted(maps.Keys(b.keys))
+	for _, name := range b.names { // the order decides which key names a source first
 		k, ok := b.key(b.keys[name])
 		if ok {
 			b.cfg.Keys[k.Name] = k

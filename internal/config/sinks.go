@@ -100,7 +100,7 @@ func (b *builder) keyHint(name string) string {
 	if len(b.list) >= 100 {
 		return ""
 	}
-	return didYouMean(name, slices.Sorted(maps.Keys(b.keys)))
+	return didYouMean(name, b.names)
 }
 
 // variables holds that no variable comes from two keys of a sink.
