@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,6 +61,7 @@ func TestFarEndThatMisbehaves(t *testing.T) {
 		{"a page instead of a record", text(200, page), vault.ErrAnswer, "does the address lead to Vault?"},
 		{"a page instead of a 404", text(404, page), nil, "does the address lead to Vault?"},
 		{"a firewall's page", text(403, page), nil, "does the address lead to Vault?"},
+		{"a firewall's JSON", text(403, `{"message":"`+canary+`"}`), vault.ErrAnswer, "unexpected status 403"},
 		{"JSON of somebody else", text(200, `{"ok":true,"k":"`+canary+`"}`), vault.ErrAnswer, ""},
 		{"JSON of somebody else with 404", text(404, `{"message":"`+canary+`"}`), vault.ErrAnswer, ""},
 		{"half a JSON text", text(200, `{"data":{"data":{"k":"`+canary), vault.ErrAnswer, ""},
@@ -214,6 +216,23 @@ func TestNoMoreThanTenReadsAtOnce(t *testing.T) {
 	}
 	if n := most.Load(); n > 10 {
 		t.Errorf("%d requests at once, want at most 10", n)
+	}
+}
+
+func TestCanceledReadEndsAtOnce(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		silent(w, r)
+	}))
+	defer server.Close()
+	src := open(t, "{address: %q, auth: {method: token, token_file: %q}}", server.URL, tempFile(t, tok))
+	start := time.Now()
+	if _, err := src.Fetch(ctx, at("secret/a")); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v, want canceled", err)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("took %s", took)
 	}
 }
 
