@@ -81,7 +81,6 @@ func (t *turn) currentChecked(c *Version, e Checked) {
 		t.currentRejected(c, e)
 	case v.Reason == key.NoProvider:
 		c.Due = schedule.NextCheck(t.now, time.Time{}, t.p.Probe, t.p.Phase)
-		t.refill(NoProvider)
 	case v.Reason == key.Unauthenticated:
 		t.currentDoubted(c, v)
 	default:
@@ -89,6 +88,12 @@ func (t *turn) currentChecked(c *Version, e Checked) {
 		c.Attempt++
 	}
 	t.weigh()
+	switch {
+	case v.Outcome == key.Live:
+		t.refill(Proven)
+	case v.Reason == key.NoProvider:
+		t.refill(NoProvider)
+	}
 }
 
 func (t *turn) currentLives(c *Version, v key.Verdict) {
@@ -111,7 +116,6 @@ func (t *turn) currentLives(c *Version, v key.Verdict) {
 	if v.Reason == key.RateLimited {
 		c.Due = t.now.Add(max(v.RetryAfter, c.Due.Sub(t.now)))
 	}
-	t.refill(Proven)
 }
 
 // pin keeps the owner of the first proved version, unless the config says who it is.
