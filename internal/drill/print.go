@@ -78,8 +78,11 @@ func (p *printer) end(r Report) error {
 		}
 	}
 	p.printf("\n%d of %d promises kept, in %.1f s.\n", n, len(r.Promises), r.Seconds)
-	if r.Dir != "" {
+	switch {
+	case r.Dir != "":
 		p.printf("The drill's folder stays: %s\n", r.Dir)
+	case !r.Kept:
+		p.printf("With --keep the drill's folder stays, and in it the daemon's log.\n")
 	}
 	if p.err != nil {
 		return fmt.Errorf("print the drill: %w", p.err)
@@ -93,9 +96,11 @@ func result(t Promise) string {
 		return "not seen"
 	case broken:
 		return "NOT KEPT"
-	default:
-		return fmt.Sprintf("kept, seen %d times", t.Seen)
 	}
+	if t.Seen == 1 {
+		return "kept, seen once"
+	}
+	return fmt.Sprintf("kept, seen %d times", t.Seen)
 }
 
 func (p *printer) mark(ok bool) string {

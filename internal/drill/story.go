@@ -86,6 +86,18 @@ func goodRotation(ctx context.Context, w *world) ([]claim, error) {
 	return w.rotate(ctx)
 }
 
+// arrival waits until both sinks hold what they have to, and returns how long
+// that took, at most a second.
+func (w *world) arrival() time.Duration {
+	began := time.Now()
+	for time.Since(began) < time.Second {
+		if env, files := w.reader.look(); maps.Equal(env, w.want) && maps.Equal(files, w.want) {
+			break
+		}
+	}
+	return time.Since(began)
+}
+
 // rotate delivers a good key after another, and remembers which one it replaced.
 func (w *world) rotate(ctx context.Context, also ...judge) ([]claim, error) {
 	old, err := w.fingerprint(ctx, mainKey)
@@ -96,6 +108,7 @@ func (w *world) rotate(ctx context.Context, also ...judge) ([]claim, error) {
 	if err := w.deliver(mainKey, w.newKey(ours)); err != nil {
 		return nil, err
 	}
+	w.took = w.arrival()
 	return w.until(ctx, append(also, rotated(mainKey, old, w.want))...)
 }
 
@@ -171,9 +184,9 @@ func replacement(ctx context.Context, w *world) ([]claim, error) {
 	return w.rotate(ctx, resolved(key.KeyDead, mainKey, w.alarm))
 }
 
-// killDelays are how long after the new key's rename the daemon is killed. A
-// delivery takes about a millisecond.
-var killDelays = []time.Duration{0, 400 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond}
+// killAt are the moments after the new key's rename at which the daemon is
+// killed, as parts of the time that the last delivery took.
+var killAt = []float64{0, 0.3, 0.6, 0.8, 0.9, 1, 1.2}
 
 func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 	before, err := w.leftovers()
@@ -181,11 +194,11 @@ func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 		return nil, err
 	}
 	midway := 0
-	for _, delay := range killDelays {
+	for _, part := range killAt {
 		if err := w.deliver(mainKey, w.newKey(ours)); err != nil {
 			return nil, err
 		}
-		time.Sleep(delay)
+		time.Sleep(time.Duration(part * float64(w.took)))
 		w.daemon.kill()
 		if env, files := w.reader.look(); !maps.Equal(env, w.want) || !maps.Equal(files, w.want) {
 			midway++
@@ -203,8 +216,8 @@ func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 		return nil, err
 	}
 	return []claim{
-		{"P9", true, fmt.Sprintf("killed %d times within %s of a new key, %d times before it was in both sinks: each time it is there after the start",
-			len(killDelays), killDelays[len(killDelays)-1], midway)},
+		{"P9", true, fmt.Sprintf("killed %d times around a delivery of %s, %d times before its end: each time it is whole after the start",
+			len(killAt), w.took.Round(100*time.Microsecond), midway)},
 		says("P6", slices.Equal(before, after), "no temporary file is left", "files are left behind in a sink's folder"),
 	}, nil
 }

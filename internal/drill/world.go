@@ -42,8 +42,9 @@ type world struct {
 	refused map[string]bool   // every value that never was
 	offered int               // alerts that were there when the last value was offered
 
-	replaced, replacedPrint string // the value and fingerprint of the version before the current one
-	alarm                   string // id of the alert key_dead
+	replaced, replacedPrint string        // the value and fingerprint of the version before the current one
+	took                    time.Duration // from a new source file to both sinks
+	alarm                   string        // id of the alert key_dead
 }
 
 func open(ctx context.Context, o Options) (_ *world, err error) {
