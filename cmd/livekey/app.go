@@ -99,7 +99,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		a.run(), a.once(), a.check(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(),
-		a.drill(), a.version(), a.config(), a.providers(),
+		a.clean(), a.drill(), a.version(), a.config(), a.providers(),
 	)
 	group(root)
 	return root

@@ -47,11 +47,11 @@ func (a *app) providers() *cobra.Command {
 		case len(args) == 1:
 			return a.printProvider(infos[0])
 		}
-		table := ui.NewTable("provider", "name", "asks", "variables")
+		table := ui.NewTable("provider", "asks", "variables")
 		for _, i := range infos {
-			table.Row(ui.Cell{Text: i.ID, Style: ui.Title}, ui.Text(i.Name), ui.Text(i.BaseURL), ui.Text(few(i.Variables)))
+			table.Row(ui.Cell{Text: i.ID, Style: ui.Title}, ui.Text(i.BaseURL), ui.Text(few(i.Variables)))
 		}
-		table.Row(ui.Cell{Text: config.NoProvider, Style: ui.Title}, ui.Text("nobody can prove the key"))
+		table.Row(ui.Cell{Text: config.NoProvider, Style: ui.Title}, ui.Text("nobody"))
 		return a.out.Print(table)
 	})
 	return cmd
@@ -73,12 +73,12 @@ func (a *app) catalog() (*catalog.Catalog, error) {
 	return p.catalog, nil
 }
 
-// few keeps a cell narrow: the first two, and how many more there are.
+// few keeps a cell narrow: the first, and how many more there are.
 func few(all []string) string {
-	if len(all) <= 2 {
+	if len(all) <= 1 {
 		return strings.Join(all, " ")
 	}
-	return fmt.Sprintf("%s +%d", strings.Join(all[:2], " "), len(all)-2)
+	return fmt.Sprintf("%s +%d", all[0], len(all)-1)
 }
 
 func (a *app) printProvider(i catalog.Info) error {

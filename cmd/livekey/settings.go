@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -13,7 +14,11 @@ import (
 func (a *app) settings() (*config.Config, error) {
 	path, err := config.Find(a.configFile)
 	if errors.Is(err, config.ErrNoConfig) {
-		return config.FromKeysDir(kinds())
+		cfg, dirErr := config.FromKeysDir(kinds())
+		if errors.Is(dirErr, config.ErrNoConfig) {
+			return nil, fmt.Errorf("%w: `livekey config init` writes one", err)
+		}
+		return cfg, dirErr
 	}
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/report"
 )
@@ -77,6 +78,8 @@ func (a *app) watchStatus(ctx context.Context, daemon *admin.Client, output form
 
 func (a *app) printStatus(s report.Status, output format) error {
 	if output == "json" {
+		s.Keys = append([]report.Key{}, s.Keys...) // a list is [] where it is empty, never null
+		s.Alerts = append([]alerts.Data{}, s.Alerts...)
 		return a.printJSON(s)
 	}
 	return a.statusText(s, time.Now())
