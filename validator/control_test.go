@@ -135,7 +135,9 @@ func TestShapeLearnedBesideALiveAnswerVouches(t *testing.T) {
 	})
 	run("a control that was accepted teaches nothing", func(t *testing.T) {
 		f, p := setup()
-		f.control = func() validator.Answer { return portal }
+		accepted := portal
+		accepted.Shape = unmarked.Shape
+		f.control = func() validator.Answer { return accepted }
 		probe(t, p, f)
 		f.says(unmarked)
 		if v := probe(t, p, f); v.Reason != key.Unauthenticated {

@@ -91,9 +91,11 @@ func NewProber() *Prober {
 }
 
 // Probe asks the issuer of r.Material, unless the same question is on its way
-// already, was answered live less than r.MaxAge ago, or may not be asked yet. It
-// returns when there is a verdict or ctx ends; CheckedAt is when the issuer
-// answered. A rejection comes with what a made-up credential was told.
+// already or was answered live less than r.MaxAge ago: then that answer counts.
+// While the issuer does not want to be asked again, its last answer is returned,
+// with the rest of its Retry-After. Probe returns when there is a verdict or ctx
+// ends; CheckedAt is when the issuer answered. A rejection comes with what a
+// made-up credential was told at the same time.
 func (p *Prober) Probe(ctx context.Context, r Request) key.Verdict {
 	if asksNobody(r.Checker) {
 		v := r.Checker.Check(ctx, r.Material)
@@ -164,13 +166,10 @@ func (p *Prober) start(ctx context.Context, id subjectID, s *subject, r Request)
 		defer cancel()
 		v := p.ask(ctx, id.checker, r)
 		p.mu.Lock()
-		s.last = v
-		s.notBefore = time.Time{}
-		if v.RetryAfter > 0 {
-			s.notBefore = time.Now().Add(v.RetryAfter)
-		}
-		if s.running == c {
+		if s.running == c { // else everybody left, and this is no answer of the issuer's
 			s.running = nil
+			s.last = v
+			s.notBefore = v.CheckedAt.Add(v.RetryAfter)
 		}
 		p.mu.Unlock()
 		c.verdict = v

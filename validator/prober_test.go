@@ -21,6 +21,7 @@ type fake struct {
 	host    string
 	needs   bool // NeedsShape
 	takes   time.Duration
+	lingers time.Duration // after it was told to end
 	mu      sync.Mutex
 	answer  func() validator.Answer
 	control func() validator.Answer
@@ -40,6 +41,7 @@ func (f *fake) Explain(ctx context.Context, m proof.Material) validator.Answer {
 	select {
 	case <-time.After(f.takes):
 	case <-ctx.Done():
+		time.Sleep(f.lingers)
 		a = validator.Answer{Verdict: key.Verdict{Reason: key.Transient}}
 	}
 	a.Verdict.Fingerprint = m.Fingerprint
@@ -298,6 +300,27 @@ func TestACallThatNobodyWaitsForEnds(t *testing.T) {
 		f.mu.Unlock()
 		if v := p.Probe(t.Context(), request(f, "v")); v.Outcome != key.Live {
 			t.Errorf("the next one got %s/%s", v.Outcome, v.Reason)
+		}
+	})
+}
+
+func TestNobodyJoinsACallThatIsEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a.example", live, refused)
+		f.takes, f.lingers = 2*time.Second, time.Minute
+		p := validator.NewProber()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		p.Probe(ctx, request(f, "v"))
+		if v := p.Probe(t.Context(), request(f, "v")); v.Outcome != key.Live {
+			t.Errorf("got %s/%s", v.Outcome, v.Reason)
+		}
+		p.Wait()
+		young := request(f, "v")
+		young.MaxAge = 2 * time.Minute
+		p.Probe(t.Context(), young)
+		if asked, _ := f.counts(); asked != 2 {
+			t.Errorf("%d calls: the call that ended took the place of the live verdict", asked)
 		}
 	})
 }

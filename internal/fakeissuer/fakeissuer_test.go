@@ -33,6 +33,11 @@ func start(t *testing.T) (*fakeissuer.Issuer, string) {
 
 func ask(t *testing.T, url string, headers map[string]string) (reply, error) {
 	t.Helper()
+	return askWithin(t, 10*time.Second, url, headers)
+}
+
+func askWithin(t *testing.T, timeout time.Duration, url string, headers map[string]string) (reply, error) {
+	t.Helper()
 	req, err := http.NewRequest(http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +46,7 @@ func ask(t *testing.T, url string, headers map[string]string) (reply, error) {
 		req.Header.Set(name, v)
 	}
 	c := &http.Client{
-		Timeout:       200 * time.Millisecond,
+		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport:     &http.Transport{DisableKeepAlives: true},
 	}
@@ -170,7 +175,11 @@ func TestModes(t *testing.T) {
 		"healthy": {fakeissuer.Healthy, func(r reply, _ error) bool { return r.status == 200 && json.Valid([]byte(r.body)) }},
 	} {
 		i.Mode(c.mode)
-		if r, err := ask(t, url+"/v1/models", anthropic(k)); !c.good(r, err) {
+		timeout := 10 * time.Second
+		if c.mode == fakeissuer.Slow {
+			timeout = 50 * time.Millisecond
+		}
+		if r, err := askWithin(t, timeout, url+"/v1/models", anthropic(k)); !c.good(r, err) {
 			t.Errorf("%s: got %d %v, %v", name, r.status, r.header, err)
 		}
 	}

@@ -369,3 +369,44 @@ func TestAKeyWithoutItsPartIsMisconfigured(t *testing.T) {
 		t.Errorf("got %s/%s", v.Outcome, v.Reason)
 	}
 }
+
+func TestRevokedKeysShareOneControl(t *testing.T) {
+	i := fakeissuer.New()
+	url, stop, err := i.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	p := validator.NewProber()
+	c := newChecker(t, "anthropic", catalog.Settings{BaseURL: url})
+	values := []string{fakeissuer.NewAnthropicKey(), fakeissuer.NewAnthropicAdminKey(), fakeissuer.NewAnthropicToken()}
+	for n, value := range values {
+		v := p.Probe(t.Context(), validator.Request{Key: "KEY", Provider: "anthropic", Checker: c, Material: checkertest.Material(value)})
+		if !v.Rejected() || v.Control != key.ControlGood {
+			t.Errorf("got %s/%s control %q: %s", v.Outcome, v.Reason, v.Control, v.Detail)
+		}
+		if want := n + 2; i.Total() != want {
+			t.Errorf("%d calls after %d rejections, want %d", i.Total(), n+1, want)
+		}
+	}
+}
+
+// A portal that comes up between a rejection and its control does not make a key dead.
+func TestAControlThatMeetsAPortal(t *testing.T) {
+	i := fakeissuer.New()
+	var calls atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 2 {
+			i.Mode(fakeissuer.Portal)
+		}
+		i.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	c := newChecker(t, "anthropic", catalog.Settings{BaseURL: srv.URL})
+	v := validator.NewProber().Probe(t.Context(), validator.Request{
+		Key: "KEY", Provider: "anthropic", Checker: c, Material: checkertest.Material(fakeissuer.NewAnthropicKey()),
+	})
+	if v.Outcome != key.Unknown || v.Reason != key.Intercepted || calls.Load() != 2 {
+		t.Errorf("got %s/%s after %d calls: %s", v.Outcome, v.Reason, calls.Load(), v.Detail)
+	}
+}

@@ -271,3 +271,42 @@ func TestMadeUpCredentialsHaveTheShapeOfTheirClass(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a file says, reading it does not panic, and what loads goes to https
+// hosts with the value in a header, or nowhere.
+func FuzzFile(f *testing.F) {
+	for _, id := range Builtin().IDs() {
+		text, err := files.ReadFile("providers/" + id + ".yaml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add(string(gatewayFile(f)))
+	f.Add("id: x\nconfidence: low\nevidence: [e]\nprobe_policy: never\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parse("fuzz.yaml", text)
+		if err != nil {
+			return
+		}
+		for _, c := range p.classes {
+			if c.never != "" {
+				continue
+			}
+			if !strings.HasPrefix(p.file.BaseURL, "https://") {
+				t.Fatalf("loads with base_url %q", p.file.BaseURL)
+			}
+			req, err := c.request.build(t.Context(), "https://issuer.example", nil, func(key.Part) []byte { return []byte("CANARY0CANARY") })
+			if err != nil {
+				continue
+			}
+			if req.URL.Host != "issuer.example" || req.URL.User != nil {
+				t.Fatalf("a call goes to %q", req.URL.Host)
+			}
+			if strings.Contains(req.URL.String(), "CANARY") && p.file.Request.ValueInURL == "" && len(p.file.Variants) == 0 {
+				t.Fatal("the value is in the URL")
+			}
+			c.judge(newAnswer(401, headers(""), []byte("{}")), now)
+		}
+	})
+}

@@ -180,6 +180,8 @@ func TestGatesComeBeforeRules(t *testing.T) {
 		"a proxy that says its name":               {401, "X-Squid-Error: ERR_ACCESS_DENIED 0", refusal, key.Intercepted},
 		"a proxy's realm":                          {401, `WWW-Authenticate: Basic realm="Corporate Proxy"`, refusal, key.Intercepted},
 		"a refusal said to be a web page":          {401, "Content-Type: text/html", refusal, key.Unauthenticated},
+		"a live answer said to be a web page":      {200, "Content-Type: text/html", `{"data":[{"type":"model"}]}`, key.Intercepted},
+		"a page that does not exist":               {404, "Content-Type: text/html", refusal, key.Intercepted},
 		"a refusal under a redirect":               {302, "Location: /login", refusal, key.Intercepted},
 		"a refusal under a status of the server's": {503, "", refusal, key.Transient},
 	} {
@@ -187,6 +189,9 @@ func TestGatesComeBeforeRules(t *testing.T) {
 			v := class.judge(newAnswer(c.status, headers(c.header), []byte(c.body)), now).Verdict
 			if v.Outcome != key.Unknown || v.Reason != c.reason {
 				t.Errorf("got %s/%s", v.Outcome, v.Reason)
+			}
+			if redirected := strings.Contains(v.Detail, "redirected"); redirected != (c.status == 302) {
+				t.Errorf("told as: %s", v.Detail)
 			}
 		})
 	}
