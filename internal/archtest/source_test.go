@@ -107,7 +107,7 @@ var sourceRules = []rule{
 	{
 		"no init",
 		"what runs before main runs in every command, cannot fail and cannot be tested",
-		scan(scope{in: []string{"..."}}, func(n ast.Node, _ string) string {
+		scan(production, func(n ast.Node, _ string) string {
 			if f, ok := n.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
 				return "has an init function"
 			}
@@ -156,9 +156,9 @@ var sourceRules = []rule{
 // scan makes a check of what wrong says about each node.
 func scan(in scope, wrong func(n ast.Node, dir string) string) func(tree) []string {
 	return func(t tree) (bad []string) {
-		t.inspect(in, func(n ast.Node, dir, place string) {
+		t.inspect(in, func(n ast.Node, dir string, place func() string) {
 			if what := wrong(n, dir); what != "" {
-				bad = append(bad, place+" "+what)
+				bad = append(bad, place()+" "+what)
 			}
 		})
 		return bad

@@ -104,8 +104,8 @@ func (t tree) reach(from string, visit func(imported, way string)) {
 	}
 }
 
-// inspect calls visit with every node of the packages in scope and its place.
-func (t tree) inspect(scope scope, visit func(n ast.Node, dir, place string)) {
+// inspect calls visit with every node of the packages in scope. place says where it stands.
+func (t tree) inspect(scope scope, visit func(n ast.Node, dir string, place func() string)) {
 	for _, dir := range t.dirs() {
 		if !scope.has(dir) {
 			continue
@@ -113,7 +113,7 @@ func (t tree) inspect(scope scope, visit func(n ast.Node, dir, place string)) {
 		for _, name := range slices.Sorted(maps.Keys(t.packages[dir].files)) {
 			ast.Inspect(t.packages[dir].files[name], func(n ast.Node) bool {
 				if n != nil {
-					visit(n, dir, fmt.Sprintf("%s:%d", name, t.fset.Position(n.Pos()).Line))
+					visit(n, dir, func() string { return fmt.Sprintf("%s:%d", name, t.fset.Position(n.Pos()).Line) })
 				}
 				return true
 			})

@@ -89,11 +89,11 @@ type file interface {
 // and damaged lines are dropped with a warning; every other record is kept. A
 // journal of a newer format is refused with ErrNewer. The caller holds Lock.
 func Open(dir string, log *slog.Logger) (*Journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the config says where
 		return nil, fmt.Errorf("create state_dir: %w", err)
 	}
 	j := &Journal{log: log, path: filepath.Join(dir, FileName), backlog: map[ref]struct{}{}}
-	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW, 0) //nolint:gosec // the config says where
 	if errors.Is(err, os.ErrNotExist) {
 		j.state = newState()
 		return j, j.replace()

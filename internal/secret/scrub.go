@@ -50,7 +50,7 @@ func describe(err error, depth int) string {
 		}
 		return describe(e, depth+1)
 	}
-	switch e := err.(type) { // this layer alone: the layers below get their own turn
+	switch e := err.(type) { //nolint:errorlint // this layer alone: those below get their own turn
 	case *url.Error:
 		return joinNonEmpty(": ", strings.TrimSpace(maskWords(e.Op)+" "+origin(e.URL)), inner(e.Err))
 	case *net.OpError:

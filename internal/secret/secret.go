@@ -37,11 +37,26 @@ func (v Value) Equal(o Value) bool {
 	return subtle.ConstantTimeCompare(v.Reveal(), o.Reveal()) == 1
 }
 
-func (Value) String() string               { return redacted }
-func (Value) GoString() string             { return redacted }
-func (Value) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
-func (Value) LogValue() slog.Value         { return slog.StringValue(redacted) }
+// String is what every printer gets.
+func (Value) String() string { return redacted }
+
+// GoString is for %#v.
+func (Value) GoString() string { return redacted }
+
+// Format answers every verb alike.
+func (Value) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is for slog.
+func (Value) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText is for XML and map keys.
 func (Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalJSON is for JSON.
 func (Value) MarshalJSON() ([]byte, error) { return strconv.AppendQuote(nil, redacted), nil }
-func (Value) MarshalYAML() (any, error)    { return redacted, nil }
-func (Value) GobEncode() ([]byte, error)   { return []byte(redacted), nil }
+
+// MarshalYAML is for YAML.
+func (Value) MarshalYAML() (any, error) { return redacted, nil }
+
+// GobEncode is for gob.
+func (Value) GobEncode() ([]byte, error) { return []byte(redacted), nil }
