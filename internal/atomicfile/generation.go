@@ -119,7 +119,11 @@ func (d *Dir) settle(files map[string][]byte) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if d.Linked(name) {
+		linked, err := d.Linked(name)
+		if err != nil {
+			return err
+		}
+		if linked {
 			continue
 		}
 		if err := d.link(Current+"/"+name, name); err != nil {
@@ -139,9 +143,16 @@ func (d *Dir) settle(files map[string][]byte) error {
 }
 
 // Linked says whether name is the link through which consumers see it.
-func (d *Dir) Linked(name string) bool {
+func (d *Dir) Linked(name string) (bool, error) {
+	kind, err := d.ops.lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && kind != fs.ModeSymlink {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
 	target, err := d.ops.readlink(name)
-	return err == nil && target == Current+"/"+name
+	return target == Current+"/"+name, err
 }
 
 // StaleLinks are the names that livekey linked and that files does not have.
@@ -150,10 +161,20 @@ func (d *Dir) StaleLinks(files map[string][]byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(names, func(name string) bool {
-		_, keep := files[name]
-		return keep || !d.Linked(name)
-	}), nil
+	var stale []string
+	for _, name := range names {
+		if _, keep := files[name]; keep {
+			continue
+		}
+		linked, err := d.Linked(name)
+		if err != nil {
+			return nil, err
+		}
+		if linked {
+			stale = append(stale, name)
+		}
+	}
+	return stale, nil
 }
 
 // link puts a symbolic link in place by rename: whatever was there is replaced,

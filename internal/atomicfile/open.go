@@ -59,10 +59,10 @@ const maxLinks = 40 // as the kernel
 
 func (w *walk) to(path string) (string, error) {
 	at, todo := "/", parts(path)
-	if err := w.look(at, len(todo) == 0); err != nil {
-		return "", err
-	}
 	for links := 0; len(todo) > 0; {
+		if err := w.look(at, false); err != nil {
+			return "", err
+		}
 		name := todo[0]
 		todo = todo[1:]
 		if name == ".." { // only from a link's target: at has no links left in it
@@ -99,11 +99,7 @@ func (w *walk) to(path string) (string, error) {
 			continue
 		}
 		at = next
-		if err := w.look(at, len(todo) == 0); err != nil {
-			return "", err
-		}
 	}
-	// A link may end at a directory that was passed before: look again, as the last.
 	return at, w.look(at, true)
 }
 

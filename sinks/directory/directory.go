@@ -88,7 +88,11 @@ func (s *Sink) look(d *atomicfile.Dir) (present, error) {
 		if !place.Variable(name) {
 			continue
 		}
-		if file, in := p.generation.Files[name]; in && d.Linked(name) {
+		linked, err := d.Linked(name)
+		if err != nil {
+			return p, err
+		}
+		if file, in := p.generation.Files[name]; in && linked {
 			p.values[name] = secret.New(slices.Clone(file.Data))
 			continue
 		}

@@ -93,8 +93,8 @@ func (s *Sink) settled(d *atomicfile.Dir, files map[string][]byte, a atomicfile.
 		return false, nil // whatever is wrong with it, a new generation mends it
 	}
 	for name := range files {
-		if !d.Linked(name) {
-			return false, nil
+		if linked, err := d.Linked(name); err != nil || !linked {
+			return false, err
 		}
 	}
 	stale, err := d.StaleLinks(files)
