@@ -107,7 +107,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Keep {
 		r.Dir = w.dir
 	}
+	failed := false
 	for _, s := range story {
+		if failed && !s.judgment {
+			continue // it builds on the one that failed
+		}
 		p.begin(s.name)
 		done, err := play(ctx, w, s)
 		if err != nil {
@@ -115,20 +119,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		}
 		r.Steps = append(r.Steps, done)
 		p.step(done)
-		if !done.Kept && !s.judgment {
-			// What follows builds on this step, what was seen so far is still judged.
-			for _, s := range story {
-				if s.judgment {
-					done, err := play(ctx, w, s)
-					if err != nil {
-						return fmt.Errorf("drill: %s: %w", s.name, err)
-					}
-					r.Steps = append(r.Steps, done)
-					p.step(done)
-				}
-			}
-			break
-		}
+		failed = failed || !done.Kept
 	}
 	r.Promises = sum(r.Steps)
 	r.Kept = !slices.ContainsFunc(r.Promises, func(p Promise) bool { return p.Result != kept })
