@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func startWatch(t *testing.T, path string) running {
 		<-stopped
 		_ = inotify.Close()
 	})
-	<-r.told // of the start
+	hears(t, r, "the start")
 	return r
 }
 
@@ -75,6 +76,43 @@ func TestAnOverflowLooksAtEveryFileAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	hears(t, r, "a change after an overflow: its watch was not renewed")
+}
+
+func TestAFolderThatIsNoLongerOnTheWayIsNotWatched(t *testing.T) {
+	dir := t.TempDir()
+	for _, release := range []string{"1", "2"} {
+		if err := os.MkdirAll(filepath.Join(dir, release), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, release, "key"), []byte(release), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	point := func(release string) {
+		t.Helper()
+		link := filepath.Join(dir, "current")
+		if err := os.Symlink(release, link+".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(link+".new", link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	point("1")
+	r := startWatch(t, filepath.Join(dir, "current", "key"))
+	point("2")
+	hears(t, r, "the swap")
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		watched := r.inotify.WatchList()
+		if slices.Contains(watched, filepath.Join(dir, "2")) && !slices.Contains(watched, filepath.Join(dir, "1")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("watched are %v", watched)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func TestALostInotifyEndsTheWatch(t *testing.T) {

@@ -188,7 +188,7 @@ func (w *watch) look(f *watched, why cause) {
 	case file == f.told && (!f.fresh || why == again):
 		f.due = time.Time{}
 		return
-	case !finished(why, before.file, file, now):
+	case !finished(why, file, now):
 		f.due = now.Add(settleTime)
 		return
 	}
@@ -198,17 +198,16 @@ func (w *watch) look(f *watched, why cause) {
 	w.changed(f.loc)
 }
 
-// finished says whether whoever made file what it is has finished. Renames and
-// swaps of a symlink finish what they do; one who writes in place may go on.
-func finished(why cause, before, file state, now time.Time) bool {
+// finished says whether whoever made file what it is has finished. A rename, also
+// of a symlink or a folder on the way, finishes what it does; one who writes in
+// place may go on.
+func finished(why cause, file state, now time.Time) bool {
 	switch {
 	case why == timer:
 		return true
 	case why == edit || !file.there() || file.size == 0:
 		return false
 	case why == rename:
-		return true
-	case before.there() && before.path != file.path:
 		return true
 	default:
 		// Moved here from elsewhere, unless it was written in the same instant.

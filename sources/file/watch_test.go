@@ -368,7 +368,12 @@ func TestWatchOfManyTellsEachByItsLocation(t *testing.T) {
 	swap(t, "..2", dir+"/..data")
 	got := map[string]bool{}
 	for range 2 {
-		got[(<-w.told).loc.Path] = true
+		select {
+		case one := <-w.told:
+			got[one.loc.Path] = true
+		case <-time.After(soon):
+			t.Fatalf("told of %v only", got)
+		}
 	}
 	if !got[dir+"/a"] || !got[dir+"/b"] {
 		t.Errorf("told of %v", got)
@@ -387,8 +392,13 @@ func TestWatchLeavesOutWhatCannotBeResolved(t *testing.T) {
 	go func() {
 		ended <- src.(sources.Watcher).Watch(ctx, []key.Location{at("relative"), at(dir + "/key")}, func(l key.Location) { told <- l })
 	}()
-	if got := <-told; !strings.HasSuffix(got.Path, "/key") {
-		t.Errorf("told of %s", got)
+	select {
+	case got := <-told:
+		if !strings.HasSuffix(got.Path, "/key") {
+			t.Errorf("told of %s", got)
+		}
+	case <-time.After(soon):
+		t.Error("not told of the location that can be resolved")
 	}
 	cancel()
 	if err := <-ended; err != nil {
