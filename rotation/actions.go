@@ -49,6 +49,10 @@ const (
 	PublishIfEmpty Exception = "publish_if_empty"
 )
 
+// FillsOnly says that a version delivered by this exception may fill an empty
+// sink, and replaces nothing.
+func (e Exception) FillsOnly() bool { return e == KnownLive || e == PublishIfEmpty }
+
 // Withdraw: what was handed to the sinks is not to be written any more.
 type Withdraw struct {
 	Fingerprint key.Fingerprint

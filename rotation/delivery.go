@@ -22,9 +22,7 @@ func (t *turn) delivered(e Delivered) {
 			t.resolve("it is proved", key.CandidateUnproved)
 		}
 	default:
-		if v := t.s.Find(e.Fingerprint); v != nil && v.Delivered.IsZero() {
-			v.Delivered = t.now
-		}
+		t.overtaken(e.Fingerprint)
 		return
 	}
 	t.s.Lacking = e.Lacking
@@ -42,6 +40,17 @@ func (t *turn) delivered(e Delivered) {
 		kept = append(kept, v)
 	}
 	t.s.Older = kept
+}
+
+// overtaken: a sink was writing this version in the moment it was taken back.
+func (t *turn) overtaken(f key.Fingerprint) {
+	if v := t.s.old(f); v != nil && v.Delivered.IsZero() {
+		v.Delivered = t.now
+	}
+	if c := t.s.Current; c != nil {
+		t.s.Lacking = LackingSome
+		t.check(c, Candidate, "a sink has a version that was taken back")
+	}
 }
 
 func (t *turn) promote(v *Version, e Delivered) {

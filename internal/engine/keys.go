@@ -235,6 +235,11 @@ func (k *keyRun) deliver(a rotation.Deliver) {
 		return
 	}
 	for _, s := range k.sinks {
+		if a.Exception.FillsOnly() {
+			if has, empty := s.hasVersion(k.Name, m.Fingerprint); !has && !empty {
+				continue
+			}
+		}
 		s.want(k.Name, entry{proved: p, at: v.CheckedAt, maxAge: k.Policy.Probe})
 	}
 }
