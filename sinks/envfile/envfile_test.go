@@ -86,7 +86,7 @@ func TestConformance(t *testing.T) {
 				Litter:  killedWrite,
 				Carried: c.carried,
 				Refused: c.refused,
-				Writes:  200,
+				Writes:  60,
 			})
 		})
 	}
