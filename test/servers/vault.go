@@ -98,9 +98,6 @@ func (v *VaultServer) Restart() {
 	v.start()
 }
 
-// PID is the process that serves.
-func (v *VaultServer) PID() int { return v.cmd.Process.Pid }
-
 func (v *VaultServer) start() {
 	v.t.Helper()
 	cmd := exec.Command(v.binary, append([]string{"-listen", v.listen}, v.args...)...)
