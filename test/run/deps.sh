@@ -3,23 +3,23 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
-# What must be there, and the Debian package that brings it: a program, or a file.
+# What must be there, and the Debian package that brings it: a program, or a file by its pattern.
 needs='
 gcc                    gcc
 /usr/include/stdlib.h  libc6-dev
 git                    git
-strace                 strace
 mkfs.ext4              e2fsprogs
-losetup                mount
-setpriv                util-linux
-gcore                  gdb
+mount                  mount
+python3                python3
+strace                 strace
+/usr/lib/*/systemd/libsystemd-shared-*.so  libsystemd-shared
 '
 
 missing=()
 while read -r thing package; do
 	[ -n "$thing" ] || continue
 	case $thing in
-	/*) [ -e "$thing" ] || missing+=("$package") ;;
+	/*) compgen -G "$thing" >/dev/null || missing+=("$package") ;;
 	*) command -v "$thing" >/dev/null || missing+=("$package") ;;
 	esac
 done <<<"$needs"
