@@ -28,8 +28,8 @@ const (
 
 // readerGrace is how long the generation before stays, so that a reader who
 // opened its directory finishes in it. It costs Write this long, after consumers
-// see the new files already.
-const readerGrace = 50 * time.Millisecond
+// see the new files already. Longer would leave old values lying about.
+const readerGrace = 200 * time.Millisecond
 
 type settings struct {
 	place.Settings `yaml:",inline"`
