@@ -178,7 +178,7 @@ keys:
 		t.Errorf("CheckHosts: %v", err)
 	}
 	for _, host := range []string{"https://api.example", "https://127.0.0.1.example", "https://localhost.example", "https://10.0.0.1"} {
-		ok["FAR"] = []string{"http://127.0.0.1", host}
+		ok["FAR"] = []string{"http://127.0.0.1", host, "http://127.0.0.1"}
 		err := c.CheckHosts(ok)
 		if err == nil || !strings.HasPrefix(err.Error(), "/etc/livekey/livekey.yaml:2:17: policy.probe: below 10s") {
 			t.Errorf("CheckHosts with %s: %v, want a fault at the probe interval", host, err)
