@@ -3,6 +3,7 @@ package key
 
 import (
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -24,6 +25,9 @@ type Fingerprint string
 
 // String is the short form for people; compare the whole Fingerprint.
 func (f Fingerprint) String() string { return string(f[:min(12, len(f))]) }
+
+// LogValue is the short form: a log is read by people.
+func (f Fingerprint) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
 // Location names one record of one source: what costs one read. A field is not
 // part of it, so keys that share a Location share the read.
