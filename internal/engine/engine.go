@@ -218,6 +218,11 @@ func (e *Engine) startupOver() {
 
 // settled closes started if no required key is being waited for.
 func (e *Engine) settled() {
+	select {
+	case <-e.started:
+		return
+	default:
+	}
 	for _, k := range e.keys {
 		if !k.Optional && !k.settled() {
 			return

@@ -251,6 +251,9 @@ func prove(m proof.Material, v key.Verdict, e rotation.Exception) (proof.Proved,
 	return proof.Except(proof.Exception(e), m, v)
 }
 
+// lasting are reasons of unknown that only a change of the config or the key ends.
+var lasting = map[key.Reason]bool{key.WrongAuthMethod: true, key.Misconfigured: true, key.Unsupported: true}
+
 // settled says whether there is nothing to wait for at start: it is delivered
 // and asked about, or there is an answer that waiting does not change.
 func (k *keyRun) settled() bool {
@@ -264,6 +267,8 @@ func (k *keyRun) settled() bool {
 		switch c.Hold {
 		case rotation.HoldRejected, rotation.HoldMalformed, rotation.HoldMisplaced, rotation.HoldWorse, rotation.HoldPaused, rotation.HoldRegressed:
 			return true
+		case rotation.HoldUnknown:
+			return lasting[c.Latest.Reason]
 		default:
 			return false
 		}
