@@ -203,7 +203,8 @@ func TestAddOfTheUsersOwn(t *testing.T) {
 	}
 	t.Run("in place of a built-in, said aloud", func(t *testing.T) {
 		c := Builtin()
-		if err := c.Add("openai", "own.yaml", named("openai", "overrides: true\n")); err != nil {
+		text := strings.Replace(string(named("openai", "overrides: true\n")), "[gw-live-]", "[sk-proj-]", 1)
+		if err := c.Add("openai", "own.yaml", []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		p, err := c.Lookup("openai")
