@@ -190,7 +190,7 @@ func replacement(ctx context.Context, w *world) ([]claim, error) {
 var killAt = []float64{0, 0.4, 0.7, 0.9, 1, 1.2}
 
 func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
-	before, err := w.leftovers()
+	before, err := w.settled(ctx, oneGeneration)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +212,7 @@ func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 			return claims, err
 		}
 	}
-	after, err := w.leftovers()
+	after, err := w.settled(ctx, func(names []string) bool { return slices.Equal(names, before) })
 	if err != nil {
 		return nil, err
 	}
@@ -223,9 +223,31 @@ func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 	}, nil
 }
 
-// leftovers lists the names in both sinks' folders; a directory sink's
-// generations count, their names are of the moment.
-func (w *world) leftovers() ([]string, error) {
+// settled lists the names in both sinks' folders as soon as they are as they
+// should be, or when patience is over: a generation that was replaced stays a
+// moment for those who are reading it.
+func (w *world) settled(ctx context.Context, ok func([]string) bool) ([]string, error) {
+	deadline := time.Now().Add(w.patience)
+	for {
+		names, err := w.sinkNames()
+		if err != nil || ok(names) || time.Now().After(deadline) {
+			return names, err
+		}
+		if err := w.pause(ctx, lookEvery); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// generation stands for the name of any generation, which is of its moment.
+const generation = "a generation"
+
+func oneGeneration(names []string) bool {
+	i := slices.Index(names, generation)
+	return i >= 0 && !slices.Contains(names[i+1:], generation)
+}
+
+func (w *world) sinkNames() ([]string, error) {
 	var names []string
 	for _, dir := range []string{w.path(sinkDir, "app"), w.path(sinkDir, "files")} {
 		entries, err := os.ReadDir(dir)
@@ -234,7 +256,7 @@ func (w *world) leftovers() ([]string, error) {
 		}
 		for _, e := range entries {
 			if e.IsDir() {
-				names = append(names, "a generation")
+				names = append(names, generation)
 			} else {
 				names = append(names, e.Name())
 			}
