@@ -8,14 +8,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/engine"
 	"github.com/livekey/livekey/internal/key"
-	"github.com/livekey/livekey/internal/proof"
 	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sources"
@@ -59,9 +57,9 @@ func (a *app) examineAll(ctx context.Context, cfg *config.Config) ([]report.Chec
 }
 
 func (x examiner) examine(ctx context.Context, k engine.Key) (report.Checked, code) {
-	v, missing := x.verdict(ctx, k)
+	v, err := engine.Examine(ctx, k, x.sources, x.prober, x.hasher)
 	c := judgeOutcome(v.Outcome, v.Reason)
-	if missing {
+	if errors.Is(err, key.ErrNotFound) {
 		c = notLive
 	}
 	if k.Optional {
@@ -75,35 +73,6 @@ func (x examiner) examine(ctx context.Context, k engine.Key) (report.Checked, co
 		Name: k.Name, Provider: k.Provider, Outcome: v.Outcome, Reason: v.Reason, Detail: detail,
 		HTTPStatus: v.HTTPStatus, RequestID: v.RequestID, CheckedAt: v.CheckedAt, ExpiresAt: v.ExpiresAt, Identity: v.Identity,
 	}, c
-}
-
-// verdict reads one key and asks its issuer. missing says that its source
-// answered, and does not have it.
-func (x examiner) verdict(ctx context.Context, k engine.Key) (v key.Verdict, missing bool) {
-	records := map[key.Location]sources.Record{}
-	for _, ref := range k.From {
-		if _, read := records[ref.Location]; read {
-			continue
-		}
-		record, err := x.sources[ref.Source].Fetch(ctx, ref.Location)
-		if err != nil {
-			return key.Verdict{Reason: key.NotYetAsked, Detail: err.Error(), CheckedAt: time.Now().UTC()}, errors.Is(err, key.ErrNotFound)
-		}
-		records[ref.Location] = record
-	}
-	secret.Do(func() {
-		parts, fault := k.Open(records)
-		if fault != nil {
-			v = *fault
-			v.CheckedAt = time.Now().UTC()
-			return
-		}
-		v = x.prober.Probe(ctx, validator.Request{
-			Key: k.Name, Provider: k.Provider, Checker: k.Checker, Budget: k.Budget, Purpose: validator.Candidate,
-			Material: proof.New(x.hasher, k.Name, "", parts),
-		})
-	})
-	return v, false
 }
 
 // owner is an identity in words.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 
@@ -55,7 +56,7 @@ func (p *plan) key(k config.Key, client *http.Client) (engine.Key, error) {
 	return engine.Key{
 		Name: k.Name, Provider: who.id, From: k.From, Env: k.Env, Optional: k.Optional,
 		Checker: who.checker, Host: host, Open: p.opener(k, who),
-		Policy: policy(k, who, host), Refresh: k.Policy.Refresh, Budget: k.Policy.Budget,
+		Policy: policy(k, who), Refresh: k.Policy.Refresh, Budget: k.Policy.Budget,
 	}, nil
 }
 
@@ -126,7 +127,8 @@ func (p *plan) opener(k config.Key, who issuer) func(map[key.Location]sources.Re
 	}
 }
 
-func policy(k config.Key, who issuer, host string) rotation.Policy {
+func policy(k config.Key, who issuer) rotation.Policy {
+	machine, _ := os.Hostname() // without a name, hosts differ by their keys alone
 	from := make([]string, 0, len(k.From))
 	for _, part := range slices.Sorted(maps.Keys(k.From)) {
 		from = append(from, config.FormatRef(k.From[part]))
@@ -140,7 +142,7 @@ func policy(k config.Key, who issuer, host string) rotation.Policy {
 		Probe: k.Policy.Probe, ConfirmTimes: k.Policy.ConfirmTimes, ConfirmOver: k.Policy.ConfirmOver, Grace: k.Policy.Grace,
 		PublishIfEmpty: k.Policy.OnUnknown == config.PublishIfEmpty, Rollback: rotation.Rollback(k.Policy.AllowRollback),
 		WatchPrevious: k.Policy.WatchPrevious, Expect: key.Identity(k.Expect), Pin: pins, Follow: k.Follow,
-		Phase: schedule.Phase(host, string(k.Name)),
+		Phase: schedule.Phase(machine, string(k.Name)),
 	}
 }
 

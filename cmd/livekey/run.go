@@ -24,7 +24,7 @@ func (a *app) run() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
-			desk, err := admin.Listen(admin.Options{Socket: s.cfg.Socket, Health: s.cfg.Metrics, Daemon: s, Log: s.log})
+			desk, err := admin.Listen(admin.Options{Socket: s.cfg.Socket, Health: s.cfg.Metrics, Daemon: s, Alive: s.Alive, Log: s.log})
 			if err != nil {
 				return err
 			}

@@ -11,8 +11,6 @@ import (
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/rotation"
-	"github.com/livekey/livekey/sources"
-	"github.com/livekey/livekey/validator"
 )
 
 var _ admin.Daemon = (*Engine)(nil)
@@ -107,26 +105,4 @@ func (e *Engine) named(names []key.Name) ([]*keyRun, error) {
 		keys = append(keys, k)
 	}
 	return keys, nil
-}
-
-// Examine reads one key and asks its issuer, and does nothing with the answer.
-func (e *Engine) Examine(ctx context.Context, name key.Name) key.Verdict {
-	k := e.keys[name]
-	records := map[key.Location]sources.Record{}
-	for _, loc := range k.locations() {
-		rctx, cancel := context.WithTimeout(ctx, readTimeout)
-		rec, err := e.sources[loc.Source].backend.Fetch(rctx, loc)
-		cancel()
-		if err != nil {
-			return key.Verdict{Reason: key.NotYetAsked, Detail: err.Error(), CheckedAt: now()}
-		}
-		records[loc] = rec
-	}
-	m, _, fault := k.open(records)
-	if fault != nil {
-		return *fault
-	}
-	return e.prober.Probe(ctx, validator.Request{
-		Key: name, Provider: k.Provider, Checker: k.Checker, Material: m, Purpose: validator.Candidate, Budget: k.Budget,
-	})
 }

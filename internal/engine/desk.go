@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -149,14 +150,12 @@ func (d *desk) keep(err error) {
 func (d *desk) all() []alerts.Data {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.SortedFunc(maps.Values(d.current), func(a, b alerts.Data) int {
-		if c := a.Since.Compare(b.Since); c != 0 {
-			return c
-		}
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
+	return oldestFirst(d.current)
+}
+
+func oldestFirst(open map[string]alerts.Data) []alerts.Data {
+	return slices.SortedFunc(maps.Values(open), func(a, b alerts.Data) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
 	})
 }
 

@@ -123,7 +123,10 @@ func New(o Options) (*Engine, error) {
 }
 
 func (e *Engine) addKey(k Key, all map[string]sources.Source) error {
-	run := &keyRun{Key: k, e: e, materials: newMaterials(), records: map[key.Location]sources.Record{}}
+	run := &keyRun{
+		Key: k, e: e, materials: newMaterials(),
+		records: map[key.Location]sources.Record{}, failing: map[key.Location]string{}, tried: map[key.Location]bool{},
+	}
 	var err error
 	if run.state, err = e.store.key(k.Name); err != nil {
 		return err
@@ -229,6 +232,15 @@ func (e *Engine) settled() {
 		}
 	}
 	e.settle.Do(func() { close(e.started) })
+}
+
+// Alive says what is stuck, nil while time goes on: it depends on no backend,
+// issuer or sink.
+func (e *Engine) Alive() error {
+	if beat := e.timers.lastBeat(); time.Since(beat) > 3*heartbeat {
+		return fmt.Errorf("nothing was scheduled since %s", beat.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // now is the time that events carry: UTC, and still monotonic for durations.

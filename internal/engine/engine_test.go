@@ -171,6 +171,68 @@ func TestEqualKeysAreProbedOnce(t *testing.T) {
 	}, "A", "B", "C")
 }
 
+func TestABudgetStretchesTheInterval(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.policy = func(p *rotation.Policy) { p.Probe = time.Minute }
+		w.setup = func(o *Options) { o.Keys[0].Budget = 200 }
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(12 * time.Hour)
+		if n := w.issuer.count("v1"); n < 60 || n > 110 {
+			t.Fatalf("asked %d times in half a day; the budget is 200 a day, and would be 720 unheeded", n)
+		}
+		pass(11 * time.Hour)
+		if n := w.issuer.count("v1"); n > 200 {
+			t.Fatalf("asked %d times in a day, the budget is 200", n)
+		}
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v2")
+		pass(time.Second)
+		w.wantSink("v2") // what is kept for candidates is there
+	})
+}
+
+func TestAFirstVerdictIsOneOfThisRun(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		pass(time.Second)
+		w.stop()
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v2")
+		o, j := w.options()
+		defer j.Close()
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Once(context.Background(), time.Second); err != nil {
+			t.Fatal(err)
+		}
+		w.wantSink("v2")
+	})
+}
+
+func TestAliveNeedsNobody(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.fail(errBoom)
+		w.issuer.blocked(key.Transient)
+		w.start()
+		pass(time.Hour)
+		if err := w.e.Alive(); err != nil {
+			t.Fatal(err)
+		}
+		w.stop()
+		pass(time.Hour)
+		if err := w.e.Alive(); err == nil {
+			t.Fatal("alive, and nothing is scheduled any more")
+		}
+	})
+}
+
 func TestSourceOutageIsToldAndEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.source.set("K", "v1")

@@ -28,6 +28,7 @@ type keyRun struct {
 	materials materials
 	records   map[key.Location]sources.Record // of a key that is read from several places: the last of each
 	failing   map[key.Location]string         // places that cannot be read now, and why
+	tried     map[key.Location]bool           // places that were read in this run, with whatever success
 }
 
 // queued is an event on its way to rotation. A version that was read travels with
@@ -132,7 +133,9 @@ func (k *keyRun) step(ctx context.Context, ev rotation.Event) {
 func (k *keyRun) next(ev rotation.Event) []rotation.Action {
 	k.mu.Lock()
 	before := k.state
-	after, actions := rotation.Next(k.Policy, before, ev)
+	p := k.Policy
+	p.Probe = k.e.prober.Stretch(k.Name, k.Budget, p.Probe)
+	after, actions := rotation.Next(p, before, ev)
 	k.state = after
 	k.materials.keepOnly(&after)
 	k.mu.Unlock()
@@ -254,16 +257,17 @@ func prove(m proof.Material, v key.Verdict, e rotation.Exception) (proof.Proved,
 // lasting are reasons of unknown that only a change of the config or the key ends.
 var lasting = map[key.Reason]bool{key.WrongAuthMethod: true, key.Misconfigured: true, key.Unsupported: true}
 
-// settled says whether there is nothing to wait for at start: it is delivered
-// and asked about, or there is an answer that waiting does not change.
+// settled says whether there is nothing to wait for at start: its source was
+// read, and it is delivered and asked about, or there is an answer that waiting
+// does not change. What the journal remembers is no answer of this run.
 func (k *keyRun) settled() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.busy {
+	if k.busy || len(k.tried) < len(k.locations()) {
 		return false
 	}
 	s := &k.state
-	if c := s.Candidate; c != nil {
+	if c := s.Candidate; c != nil && !c.SeenLast.IsZero() {
 		switch c.Hold {
 		case rotation.HoldRejected, rotation.HoldMalformed, rotation.HoldMisplaced, rotation.HoldWorse, rotation.HoldPaused, rotation.HoldRegressed:
 			return true
@@ -281,18 +285,6 @@ func (k *keyRun) settled() bool {
 	}
 	asked := !s.Current.Latest.CheckedAt.IsZero() && s.Current.Latest.Reason != key.NotYetAsked
 	return asked && (s.Lacking == rotation.LackingNothing || s.Current.Latest.Outcome == key.Dead)
-}
-
-func (k *keyRun) locations() []key.Location {
-	var all []key.Location
-	seen := map[key.Location]bool{}
-	for _, ref := range k.From {
-		if !seen[ref.Location] {
-			seen[ref.Location] = true
-			all = append(all, ref.Location)
-		}
-	}
-	return all
 }
 
 // affected names the sinks of the key: who feels it when something is wrong.

@@ -6,14 +6,11 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
-	"github.com/livekey/livekey/internal/proof"
 	"github.com/livekey/livekey/internal/schedule"
-	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/rotation"
 	"github.com/livekey/livekey/sources"
 )
@@ -246,6 +243,7 @@ func (s *sourceRun) done(ctx context.Context, l *location, rec sources.Record, e
 		k.read(l.loc, rec, err)
 	}
 	s.tell(at, err)
+	s.e.settled()
 }
 
 // arm sets the timer to the earliest location; the caller holds mu.
@@ -297,9 +295,6 @@ func (s *sourceRun) tell(at time.Time, err error) {
 func (k *keyRun) read(loc key.Location, rec sources.Record, err error) {
 	at := now()
 	k.mu.Lock()
-	if k.failing == nil {
-		k.failing = map[key.Location]string{}
-	}
 	first := k.failing[loc] == ""
 	if err != nil && !errors.Is(err, key.ErrNotFound) {
 		k.failing[loc] = err.Error()
@@ -317,6 +312,9 @@ func (k *keyRun) read(loc key.Location, rec sources.Record, err error) {
 	default:
 		k.fetched(at, loc, rec)
 	}
+	k.mu.Lock()
+	k.tried[loc] = true
+	k.mu.Unlock()
 }
 
 // fetched makes a version of what was read, once every part is there.
@@ -331,38 +329,11 @@ func (k *keyRun) fetched(at time.Time, loc key.Location, rec sources.Record) {
 			return
 		}
 	}
-	m, number, fault := k.open(records)
+	m, number, fault := k.material(k.e.hasher, records)
 	k.mu.Unlock()
 	q := queued{event: rotation.Fetched{At: at, Version: m.Version, Number: number, Fingerprint: m.Fingerprint, Fault: fault}}
 	if fault == nil {
 		q.material = &m
 	}
 	k.enqueue(q)
-}
-
-// open normalizes records into Material. Of bytes that cannot be a key, the
-// Material has a fingerprint and no parts.
-func (k *keyRun) open(records map[key.Location]sources.Record) (m proof.Material, number int64, fault *key.Verdict) {
-	var versions []string
-	raw := map[key.Part]secret.Value{}
-	for _, loc := range slices.SortedFunc(maps.Keys(records), func(a, b key.Location) int { return cmp.Compare(a.String(), b.String()) }) {
-		rec := records[loc]
-		if rec.Version != "" {
-			versions = append(versions, string(rec.Version))
-		}
-		number = rec.Number
-		raw[key.Part(loc.String())] = rec.Data
-	}
-	if len(records) > 1 {
-		number = 0 // numbers of several records are no order
-	}
-	version := key.Version(strings.Join(versions, "+"))
-	parts, fault := k.Open(records)
-	if fault != nil {
-		m = proof.New(k.e.hasher, k.Name, version, raw)
-		m.Parts = nil
-		fault.Fingerprint, fault.CheckedAt = m.Fingerprint, now()
-		return m, number, fault
-	}
-	return proof.New(k.e.hasher, k.Name, version, parts), number, nil
 }

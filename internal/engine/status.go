@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/rotation"
@@ -25,7 +27,7 @@ func (k *keyRun) report() report.Key {
 	state := k.state
 	failing := slices.Collect(maps.Values(k.failing))
 	k.mu.Unlock()
-	r := Describe(k.Name, k.Provider, state)
+	r := describe(k.Name, k.Provider, state)
 	r.Optional = k.Optional
 	if len(failing) > 0 {
 		slices.Sort(failing)
@@ -37,8 +39,28 @@ func (k *keyRun) report() report.Key {
 	return r
 }
 
-// Describe is what a journal alone can tell of a key.
-func Describe(name key.Name, provider string, state rotation.State) report.Key {
+// Remembered is the status that a journal alone can tell, of a livekey that does
+// not run. Who proves a key, and who may miss it, the config knows.
+func Remembered(j *journal.Journal) (report.Status, error) {
+	s := report.Status{Keys: []report.Key{}}
+	err := j.Each(kindKey, func(id string, raw json.RawMessage) error {
+		var state rotation.State
+		if err := json.Unmarshal(raw, &state); err != nil {
+			return fmt.Errorf("read the journal of key %s: %w", id, err)
+		}
+		s.Keys = append(s.Keys, describe(key.Name(id), "", state))
+		return nil
+	})
+	if err != nil {
+		return s, err
+	}
+	open, err := store{j}.openAlerts()
+	s.Alerts = oldestFirst(open)
+	return s, err
+}
+
+// describe is what its state tells of a key.
+func describe(name key.Name, provider string, state rotation.State) report.Key {
 	r := report.Key{Name: name, Provider: provider, Missing: state.Missing, PausedUntil: state.Paused}
 	if c := state.Current; c != nil {
 		v := lastWord(c)

@@ -14,7 +14,11 @@ type timers struct {
 	heap dueHeap
 	byID map[any]*dueItem
 	kick chan struct{}
+	beat time.Time // when run last looked
 }
+
+// heartbeat is how often run looks, due or not.
+const heartbeat = 10 * time.Second
 
 type dueItem struct {
 	id    any
@@ -58,13 +62,14 @@ func (t *timers) kicked() chan struct{} {
 
 // run fires what is due until ctx ends.
 func (t *timers) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(heartbeat)
 	defer timer.Stop()
 	for {
 		t.mu.Lock()
 		kick := t.kicked()
+		t.beat = time.Now()
 		var due []*dueItem
-		wait := time.Hour
+		wait := heartbeat
 		for len(t.heap) > 0 {
 			if wait = time.Until(t.heap[0].at); wait > 0 {
 				break
@@ -72,7 +77,7 @@ func (t *timers) run(ctx context.Context) {
 			it := heap.Pop(&t.heap).(*dueItem)
 			delete(t.byID, it.id)
 			due = append(due, it)
-			wait = time.Hour
+			wait = heartbeat
 		}
 		t.mu.Unlock()
 		for _, it := range due {
@@ -81,7 +86,7 @@ func (t *timers) run(ctx context.Context) {
 		if len(due) > 0 {
 			continue // firing took time, and may have set something new
 		}
-		timer.Reset(min(wait, time.Hour))
+		timer.Reset(min(wait, heartbeat))
 		select {
 		case <-ctx.Done():
 			return
@@ -89,6 +94,16 @@ func (t *timers) run(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// lastBeat is when run last looked; the time of the call if it never did.
+func (t *timers) lastBeat() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.beat.IsZero() {
+		return time.Now()
+	}
+	return t.beat
 }
 
 // dueHeap orders items by time.

@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/proof"
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator"
+)
+
+// Examine reads one key and asks its issuer, and does nothing with the answer: no
+// state, no sink, no journal. Its error is the source's, and may wrap
+// key.ErrNotFound; the verdict then says that nobody was asked.
+func Examine(ctx context.Context, k Key, from map[string]sources.Source, p *validator.Prober, h secret.Hasher) (v key.Verdict, err error) {
+	records := map[key.Location]sources.Record{}
+	for _, loc := range k.locations() {
+		rctx, cancel := context.WithTimeout(ctx, readTimeout)
+		records[loc], err = from[loc.Source].Fetch(rctx, loc)
+		cancel()
+		if err != nil {
+			return key.Verdict{Reason: key.NotYetAsked, Detail: err.Error(), CheckedAt: now()}, err
+		}
+	}
+	secret.Do(func() {
+		m, _, fault := k.material(h, records)
+		if fault != nil {
+			v = *fault
+			return
+		}
+		v = p.Probe(ctx, validator.Request{
+			Key: k.Name, Provider: k.Provider, Checker: k.Checker, Material: m, Purpose: validator.Candidate, Budget: k.Budget,
+		})
+	})
+	return v, nil
+}
+
+// locations are the records that the key is read from, each once.
+func (k Key) locations() []key.Location {
+	all := map[key.Location]bool{}
+	for _, ref := range k.From {
+		all[ref.Location] = true
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b key.Location) int { return cmp.Compare(a.String(), b.String()) })
+}
+
+// material normalizes records into Material. Of bytes that cannot be a key, the
+// Material has a fingerprint and no parts. A number is the version's only if it
+// comes from one record: those of several are no order.
+func (k Key) material(h secret.Hasher, records map[key.Location]sources.Record) (m proof.Material, number int64, fault *key.Verdict) {
+	var versions []string
+	raw := map[key.Part]secret.Value{}
+	for _, loc := range k.locations() {
+		rec := records[loc]
+		if rec.Version != "" {
+			versions = append(versions, string(rec.Version))
+		}
+		if len(records) == 1 {
+			number = rec.Number
+		}
+		raw[key.Part(loc.String())] = rec.Data
+	}
+	version := key.Version(strings.Join(versions, "+"))
+	parts, fault := k.Open(records)
+	if fault != nil {
+		m = proof.New(h, k.Name, version, raw)
+		m.Parts = nil
+		fault.Fingerprint, fault.CheckedAt = m.Fingerprint, now()
+		return m, number, fault
+	}
+	return proof.New(h, k.Name, version, parts), number, nil
+}
