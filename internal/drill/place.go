@@ -14,7 +14,6 @@ const (
 	logName    = "daemon.log"
 	sourceDir  = "source"
 	sinkDir    = "sinks"
-	newDir     = "new" // where a source file is written before it is renamed
 )
 
 // The two keys of the drill: accidents happen to the first, the second goes on.
@@ -78,7 +77,7 @@ func makeDir() (string, error) {
 
 // fill lays out dir: folders, config, the webhook's secret.
 func fill(dir, issuer, hook, hookSecret string) error {
-	for _, name := range []string{"home", newDir, "state", sourceDir, sinkDir, sinkDir + "/app"} {
+	for _, name := range []string{"home", "state", sourceDir, sinkDir, sinkDir + "/app"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			return fmt.Errorf("lay out the drill's folder: %w", err)
 		}
@@ -99,9 +98,10 @@ func fill(dir, issuer, hook, hookSecret string) error {
 	return nil
 }
 
-// offer puts content into the source as a careful editor does: whole, by rename.
+// offer puts content into the source as careful programs do: written beside the
+// name and renamed over it.
 func offer(dir, name, content string) error {
-	made := filepath.Join(dir, newDir, name)
+	made := filepath.Join(dir, sourceDir, "."+name+".new")
 	if err := os.WriteFile(made, []byte(content), 0o600); err != nil {
 		return fmt.Errorf("write source file %s: %w", name, err)
 	}

@@ -26,9 +26,9 @@ var story = []scene{
 	{name: "a candidate that its issuer rejects", play: deadCandidate},
 	{name: "a candidate of another organization", play: misplacedCandidate},
 	{name: "a good rotation", play: goodRotation},
+	{name: "the old key is revoked", play: oldKeyRevoked},
 	{name: "the issuer answers 529, overloaded", play: overloaded},
 	{name: "a captive portal answers instead of the issuer", play: captivePortal},
-	{name: "the old key is revoked", play: oldKeyRevoked},
 	{name: "the current key is revoked, no replacement", play: currentKeyRevoked},
 	{name: "the daemon is killed while the alert is open", play: killedInAlarm},
 	{name: "the replacement", play: replacement},
@@ -113,6 +113,11 @@ func (w *world) rotate(ctx context.Context, also ...judge) ([]claim, error) {
 	return w.until(ctx, append(also, rotated(mainKey, old, w.want))...)
 }
 
+func oldKeyRevoked(ctx context.Context, w *world) ([]claim, error) {
+	w.issuer.Revoke(w.replaced)
+	return w.until(ctx, retired(mainKey, w.replacedPrint, w.want))
+}
+
 func overloaded(ctx context.Context, w *world) ([]claim, error) {
 	return w.trouble(ctx, fakeissuer.Overloaded, "529")
 }
@@ -151,11 +156,6 @@ func (w *world) trouble(ctx context.Context, mode fakeissuer.Mode, name string) 
 			"after it: the key is live, as before", "after it: the key is not shown as live")}
 	})
 	return append(during, healed...), err
-}
-
-func oldKeyRevoked(ctx context.Context, w *world) ([]claim, error) {
-	w.issuer.Revoke(w.replaced)
-	return w.until(ctx, retired(mainKey, w.replacedPrint, w.want))
 }
 
 func currentKeyRevoked(ctx context.Context, w *world) ([]claim, error) {
@@ -318,5 +318,5 @@ func (w *world) searchAll(c *canary) error {
 			c.search("the daemon's "+name, b)
 		}
 	}
-	return c.searchTree(w.dir, sourceDir, sinkDir, newDir)
+	return c.searchTree(w.dir, sourceDir, sinkDir)
 }
