@@ -187,7 +187,10 @@ func replacement(ctx context.Context, w *world) ([]claim, error) {
 
 // killAt are the moments after the new key's rename at which the daemon is
 // killed, as parts of the time that the last delivery took.
-var killAt = []float64{0, 0.4, 0.7, 0.9, 1, 1.2}
+var killAt = []float64{0, 0.4, 0.7, 0.9, 1.1, 2, 4}
+
+// breath is how long a life of the daemon lasts before the next new key.
+const breath = 200 * time.Millisecond
 
 func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 	before, err := w.settled(ctx, oneGeneration)
@@ -196,6 +199,9 @@ func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 	}
 	midway := 0
 	for _, part := range killAt {
+		if err := w.pause(ctx, breath); err != nil {
+			return nil, err
+		}
 		if err := w.deliver(mainKey, w.newKey(ours)); err != nil {
 			return nil, err
 		}
