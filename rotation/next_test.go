@@ -1,0 +1,412 @@
+package rotation
+
+import (
+	"testing"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+// play feeds events to one key and answers its checks with what truth says, so
+// that a test reads as a story.
+type play struct {
+	t     *testing.T
+	p     Policy
+	s     State
+	now   time.Time
+	truth map[key.Fingerprint]key.Verdict
+	acts  []Action // of everything since the last look
+	wake  time.Time
+}
+
+func newPlay(t *testing.T) *play {
+	return &play{t: t, p: policy(), now: t0, truth: map[key.Fingerprint]key.Verdict{}}
+}
+
+func (y *play) is(f key.Fingerprint, v key.Verdict) {
+	v.Fingerprint = f
+	y.truth[f] = v
+}
+
+func (y *play) send(events ...Event) {
+	for len(events) > 0 {
+		var acts []Action
+		y.s, acts = Next(y.p, y.s, events[0])
+		events = events[1:]
+		y.acts = append(y.acts, acts...)
+		y.wake = time.Time{}
+		for _, a := range acts {
+			switch a := a.(type) {
+			case Check:
+				v := y.truth[a.Fingerprint]
+				v.CheckedAt = y.now
+				events = append(events, Checked{At: y.now, Verdict: v})
+			case Deliver:
+				events = append(events, Delivered{At: y.now, Fingerprint: a.Fingerprint})
+			case WakeAt:
+				y.wake = a.At
+			}
+		}
+	}
+}
+
+func (y *play) fetch(f key.Fingerprint, number int64) {
+	y.send(Fetched{At: y.now, Version: key.Version(f), Fingerprint: f, Number: number})
+}
+
+// pass lets time go by, with a tick whenever one was asked for. The source is read
+// where that was asked for, and still has what again says.
+func (y *play) pass(d time.Duration, again func()) {
+	for end := y.now.Add(d); ; {
+		if y.wake.IsZero() || y.wake.After(end) {
+			y.now = end
+			return
+		}
+		if y.wake.After(y.now) {
+			y.now = y.wake
+		}
+		seen := len(y.acts)
+		y.send(Ticked{At: y.now})
+		if again != nil && refetches(y.acts[seen:]) {
+			again()
+		}
+	}
+}
+
+// told lists what was opened and resolved since the last look, without repeats.
+func (y *play) told() (opened []key.Cause) {
+	open := map[key.Cause]bool{}
+	for _, a := range y.acts {
+		if o, ok := a.(Open); ok && !open[o.Cause] {
+			open[o.Cause] = true
+			opened = append(opened, o.Cause)
+		}
+	}
+	y.acts = nil
+	return opened
+}
+
+func (y *play) wantCurrent(f key.Fingerprint) {
+	y.t.Helper()
+	if y.s.Current == nil || y.s.Current.Fingerprint != f {
+		y.t.Fatalf("current is %+v, want %s", y.s.Current, f)
+	}
+}
+
+func (y *play) wantTold(want ...key.Cause) {
+	y.t.Helper()
+	got := y.told()
+	if len(got) != len(want) {
+		y.t.Fatalf("told %q, want %q", got, want)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			y.t.Fatalf("told %q, want %q", got, want)
+		}
+	}
+}
+
+var (
+	live    = key.Verdict{Outcome: key.Live, Reason: key.Valid, Identity: key.Identity{"organization": "ours"}}
+	refused = key.Verdict{Outcome: key.Dead, Reason: key.Invalid, Control: key.ControlGood}
+)
+
+func TestARefusedCandidateIsToldOnlyIfItStays(t *testing.T) {
+	for name, stays := range map[string]bool{"the same bytes a second later": true, "other bytes by then": false} {
+		t.Run(name, func(t *testing.T) {
+			y := newPlay(t)
+			y.is("a", refused)
+			y.is("b", live)
+			y.fetch("a", 0)
+			y.wantTold()
+			y.pass(999*time.Millisecond, nil)
+			y.wantTold()
+			if stays {
+				y.pass(time.Millisecond, func() { y.fetch("a", 0) })
+				y.wantTold(key.CandidateRejected)
+				return
+			}
+			y.pass(time.Second, func() { y.fetch("b", 0) })
+			y.wantTold()
+			y.wantCurrent("b")
+		})
+	}
+}
+
+func TestARefusedCandidateIsAskedAgain(t *testing.T) { // a fresh key may need a moment at its issuer
+	y := newPlay(t)
+	y.is("a", refused)
+	y.fetch("a", 0)
+	y.is("a", live)
+	y.pass(5*time.Second, func() { y.fetch("a", 0) })
+	y.wantCurrent("a")
+}
+
+func TestALowerNumberWaitsUntilThreeReadsAgree(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		rollback  Rollback
+		after     time.Duration
+		delivered bool
+		told      []key.Cause
+	}{
+		{"confirmed: not yet after a minute's first half", RollbackConfirmed, 40 * time.Second, false, []key.Cause{key.VersionRegressed}},
+		{"confirmed: three reads over a minute are deliberate", RollbackConfirmed, 62 * time.Second, true, []key.Cause{key.VersionRegressed}},
+		{"never: nothing but a person's word", RollbackNever, 24 * time.Hour, false, []key.Cause{key.VersionRegressed}},
+		{"always: at once", RollbackAlways, 0, true, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			y := newPlay(t)
+			y.p.Rollback = c.rollback
+			y.is("new", live)
+			y.is("old", live)
+			y.fetch("new", 7)
+			y.fetch("old", 6)
+			y.pass(c.after, func() { y.fetch("old", 6) })
+			y.wantTold(c.told...)
+			want := key.Fingerprint("new")
+			if c.delivered {
+				want = "old"
+			}
+			y.wantCurrent(want)
+		})
+	}
+}
+
+func TestAStandbyThatIsBehindForAMomentIsNoNews(t *testing.T) {
+	y := newPlay(t)
+	y.is("new", live)
+	y.is("old", live)
+	for range 5 {
+		y.fetch("new", 7)
+		y.fetch("old", 6)
+		y.pass(500*time.Millisecond, nil)
+	}
+	y.fetch("new", 7)
+	y.wantTold()
+	y.wantCurrent("new")
+}
+
+func TestDeadNeedsTimesOverAndAControl(t *testing.T) {
+	start := func(t *testing.T) *play {
+		y := newPlay(t)
+		y.is("a", live)
+		y.fetch("a", 0)
+		y.told()
+		return y
+	}
+	t.Run("three rejections over ninety seconds", func(t *testing.T) {
+		y := start(t)
+		y.is("a", refused)
+		y.pass(10*time.Minute, nil)
+		first := y.s.Current.RejectedFirst
+		y.wantTold()
+		y.pass(first.Add(89*time.Second).Sub(y.now), nil)
+		if y.wantTold(); y.s.Dead || !y.s.Suspect() {
+			t.Fatal("dead before ninety seconds were over")
+		}
+		y.pass(2*time.Second, nil)
+		if y.wantTold(key.KeyDead); !y.s.Dead {
+			t.Fatal("not dead")
+		}
+	})
+	t.Run("a live answer in between begins anew", func(t *testing.T) {
+		y := start(t)
+		y.is("a", refused)
+		y.pass(11*time.Minute, nil)
+		y.is("a", live)
+		y.pass(time.Minute, nil)
+		if y.s.Suspect() || y.s.Dead {
+			t.Fatal("a live key is suspect")
+		}
+		y.wantTold()
+	})
+	t.Run("a control that says nothing leaves it suspect", func(t *testing.T) {
+		y := start(t)
+		silent := refused
+		silent.Control = key.ControlSilent
+		y.is("a", silent)
+		y.pass(time.Hour, nil)
+		if y.wantTold(); y.s.Dead {
+			t.Fatal("called dead, and nobody knows whether the road is good")
+		}
+		y.is("a", refused)
+		y.pass(time.Minute, nil)
+		y.wantTold(key.KeyDead)
+	})
+	t.Run("trouble at the issuer is waited out", func(t *testing.T) {
+		y := start(t)
+		v := refused
+		v.Fingerprint = "a"
+		for range 10 {
+			y.now = y.now.Add(time.Minute)
+			y.send(Checked{At: y.now, Verdict: v, Issuer: IssuerSuspect})
+		}
+		if y.s.Dead {
+			t.Fatal("dead while its siblings are suspect too")
+		}
+		y.now = y.now.Add(time.Minute)
+		y.send(Checked{At: y.now, Verdict: v, Issuer: IssuerGone})
+		if y.wantTold(); !y.s.Dead {
+			t.Fatal("not dead after it has lasted")
+		}
+	})
+}
+
+func TestRejectionsWithoutTheIssuersMarkAreToldAndChangeNothing(t *testing.T) {
+	y := newPlay(t)
+	y.is("a", live)
+	y.fetch("a", 0)
+	y.is("a", key.Verdict{Reason: key.Unauthenticated})
+	y.pass(13*time.Minute, nil)
+	y.wantTold(key.KeySuspect)
+	if y.s.Dead || y.s.Current.Last.Outcome != key.Live {
+		t.Fatal("an unmarked rejection changed the verdict")
+	}
+}
+
+func TestAnOldVersionIsFollowedToItsEnd(t *testing.T) {
+	rotated := func(t *testing.T) *play {
+		y := newPlay(t)
+		y.is("old", live)
+		y.is("new", live)
+		y.fetch("old", 0)
+		y.fetch("new", 0)
+		y.wantCurrent("new")
+		y.told()
+		return y
+	}
+	t.Run("two rejections an hour apart retire it", func(t *testing.T) {
+		y := rotated(t)
+		y.is("old", refused)
+		y.pass(59*time.Minute, nil)
+		if y.wantTold(); y.s.Older[0].Retired || y.s.Older[0].Rejections == 0 {
+			t.Fatalf("after its first rejection: %+v", y.s.Older[0])
+		}
+		y.pass(20*time.Minute, nil)
+		y.wantTold(key.RotationComplete)
+		if y.s.Stage("old") != key.StageRetired {
+			t.Fatalf("stage %s", y.s.Stage("old"))
+		}
+	})
+	t.Run("still valid after the grace period is told", func(t *testing.T) {
+		y := rotated(t)
+		y.pass(23*time.Hour, nil)
+		y.wantTold()
+		y.pass(8*time.Hour, nil)
+		y.wantTold(key.OverlapTooLong)
+	})
+	t.Run("it is asked ever more slowly", func(t *testing.T) {
+		y := rotated(t)
+		asked := 0
+		y.pass(30*24*time.Hour, nil)
+		for _, a := range y.acts {
+			if c, ok := a.(Check); ok && c.Fingerprint == "old" {
+				asked++
+			}
+		}
+		if asked < 100 || asked > 150 { // every six hours, and a few more at first
+			t.Fatalf("asked %d times in thirty days", asked)
+		}
+	})
+	t.Run("revoked before every sink moved on is told", func(t *testing.T) {
+		y := newPlay(t)
+		y.is("old", live)
+		y.is("new", live)
+		y.fetch("old", 0)
+		won := live
+		won.Fingerprint, won.CheckedAt = "new", y.now
+		for _, e := range []Event{
+			Fetched{At: y.now, Version: "2", Fingerprint: "new"},
+			Checked{At: y.now, Verdict: won},
+			Delivered{At: y.now, Fingerprint: "new", Lacking: LackingSome},
+		} {
+			y.s, _ = Next(y.p, y.s, e)
+		}
+		gone := refused
+		gone.Fingerprint = "old"
+		y.send(Checked{At: y.now, Verdict: gone})
+		y.wantTold(key.RevokedEarly)
+	})
+	t.Run("the ten newest are kept", func(t *testing.T) {
+		y := newPlay(t)
+		for i := range 15 {
+			f := key.Fingerprint(rune('a' + i))
+			y.is(f, live)
+			y.fetch(f, 0)
+		}
+		if len(y.s.Older) != oldest || y.s.Older[0].Fingerprint != "n" {
+			t.Fatalf("%d old versions, newest %s", len(y.s.Older), y.s.Older[0].Fingerprint)
+		}
+	})
+}
+
+func TestABlockedKeyIsTold(t *testing.T) {
+	y := newPlay(t)
+	y.is("a", live)
+	y.fetch("a", 0)
+	blocked := live
+	blocked.Reason, blocked.Which = key.Blocked, "no_credit"
+	y.is("a", blocked)
+	y.pass(11*time.Minute, nil)
+	y.wantTold(key.KeyBlocked)
+}
+
+func TestOwnersByHandAndByFirstProof(t *testing.T) {
+	other := live
+	other.Identity = key.Identity{"organization": "theirs"}
+	for _, c := range []struct {
+		name   string
+		change func(*Policy)
+		passes bool
+	}{
+		{"pinned by the first proof", func(*Policy) {}, false},
+		{"identity: follow", func(p *Policy) { p.Follow = true }, true},
+		{"expected by hand", func(p *Policy) { p.Expect = key.Identity{"organization": "theirs"} }, true},
+		{"expected by hand to be a third", func(p *Policy) { p.Expect = key.Identity{"organization": "x"}; p.Follow = true }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			y := newPlay(t)
+			y.is("a", live)
+			y.is("b", other)
+			y.fetch("a", 0)
+			c.change(&y.p)
+			y.fetch("b", 0)
+			want := key.Fingerprint("a")
+			if c.passes {
+				want = "b"
+			}
+			y.wantCurrent(want)
+		})
+	}
+}
+
+func TestSiblings(t *testing.T) {
+	at := func(d time.Duration) time.Time { return t0.Add(d) }
+	type saw struct {
+		name key.Name
+		v    key.Verdict
+		at   time.Duration
+		want Issuer
+	}
+	for name, story := range map[string][]saw{
+		"one key alone says nothing": {{"a", refused, 0, IssuerFine}, {"a", refused, time.Hour, IssuerFine}},
+		"two within five minutes are waited for, then gone": {
+			{"a", refused, 0, IssuerFine}, {"b", refused, 4 * time.Minute, IssuerSuspect},
+			{"a", refused, 18 * time.Minute, IssuerSuspect}, {"b", refused, 19 * time.Minute, IssuerGone},
+		},
+		"two far apart are two dead keys": {{"a", refused, 0, IssuerFine}, {"b", refused, 6 * time.Minute, IssuerFine}},
+		"a live answer clears the issuer":  {{"a", refused, 0, IssuerFine}, {"b", refused, time.Minute, IssuerSuspect}, {"c", live, 2 * time.Minute, IssuerFine}, {"a", refused, 3 * time.Minute, IssuerFine}},
+		"silence changes nothing":          {{"a", refused, 0, IssuerFine}, {"b", key.Verdict{Reason: key.Transient}, time.Minute, IssuerFine}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s Siblings
+			for i, e := range story {
+				var got Issuer
+				if s, got = s.Saw(e.name, e.v, at(e.at)); got != e.want {
+					t.Fatalf("after %d: %q, want %q", i, got, e.want)
+				}
+			}
+		})
+	}
+}
