@@ -396,8 +396,8 @@ func TestSiblings(t *testing.T) {
 			{"a", refused, 18 * time.Minute, IssuerSuspect}, {"b", refused, 19 * time.Minute, IssuerGone},
 		},
 		"two far apart are two dead keys": {{"a", refused, 0, IssuerFine}, {"b", refused, 6 * time.Minute, IssuerFine}},
-		"a live answer clears the issuer":  {{"a", refused, 0, IssuerFine}, {"b", refused, time.Minute, IssuerSuspect}, {"c", live, 2 * time.Minute, IssuerFine}, {"a", refused, 3 * time.Minute, IssuerFine}},
-		"silence changes nothing":          {{"a", refused, 0, IssuerFine}, {"b", key.Verdict{Reason: key.Transient}, time.Minute, IssuerFine}},
+		"a live answer clears the issuer": {{"a", refused, 0, IssuerFine}, {"b", refused, time.Minute, IssuerSuspect}, {"c", live, 2 * time.Minute, IssuerFine}, {"a", refused, 3 * time.Minute, IssuerFine}},
+		"silence changes nothing":         {{"a", refused, 0, IssuerFine}, {"b", key.Verdict{Reason: key.Transient}, time.Minute, IssuerFine}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s Siblings
