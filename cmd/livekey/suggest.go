@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/livekey/livekey/internal/suggest"
 )
 
 // flagError adds the flag that was probably meant.
@@ -20,14 +22,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w%s", err, didYouMean(none.GetSpecifiedName(), names, "--"))
 }
 
-// didYouMean is a hint to the name that is nearest to word, "" if none is near.
+// didYouMean is a hint to the name that is nearest to word, or that it begins;
+// "" if there is none.
 func didYouMean(word string, names []string, prefix string) string {
-	best, least := "", 1+len(word)/3
-	for _, name := range names {
-		if d := distance(word, name); d <= least && (best == "" || d < least) {
-			best, least = name, d
-		}
-	}
+	best := suggest.Nearest(word, names)
 	for _, name := range names {
 		if best == "" && len(word) >= 2 && strings.HasPrefix(name, word) {
 			best = name
@@ -37,25 +35,4 @@ func didYouMean(word string, names []string, prefix string) string {
 		return ""
 	}
 	return fmt.Sprintf(", did you mean %q?", prefix+best)
-}
-
-// distance is Levenshtein's: how many bytes to insert, delete or change.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -161,11 +161,7 @@ func (b *builder) entry(n Node, kinds []string) (kind string, settings Node, ok 
 	if !said {
 		kind = n.name.Value
 		if !slices.Contains(kinds, kind) {
-			hint := didYouMean(kind, kinds)
-			if hint == "" {
-				hint = "one of " + list(kinds)
-			}
-			f := n.nameFault("required, because the entry's name is no kind", hint)
+			f := n.nameFault("required, because the entry's name is no kind", choice(kind, kinds))
 			f.Path = joinPath(n.path, "kind")
 			b.add(f)
 			return "", n, false

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -100,16 +101,7 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 		case slices.Contains(later, name):
 			c.add(child.nameFault("not supported by this version", "remove it"))
 		default:
-			known := make([]string, 0, len(fields))
-			for f := range fields {
-				known = append(known, f)
-			}
-			slices.Sort(known)
-			hint := didYouMean(name, known)
-			if hint == "" && len(known) > 0 {
-				hint = "one of " + list(known)
-			}
-			c.add(child.nameFault("unknown field", hint))
+			c.add(child.nameFault("unknown field", choice(name, slices.Sorted(maps.Keys(fields)))))
 		}
 	}
 }

@@ -17,6 +17,12 @@ var (
 	partName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
 )
 
+// What a legal name looks like, as a hint.
+const (
+	variableRule = "a variable has letters, digits and _, and begins with no digit"
+	partRule     = "a part has letters, digits, and _ . - after the first"
+)
+
 // keySpec is a key as the file writes it.
 type keySpec struct {
 	From     Node              `yaml:"from"`
@@ -103,7 +109,7 @@ func (b *builder) from(n, from Node) map[key.Part]key.Ref {
 	refs := make(map[key.Part]key.Ref)
 	for child := range from.children(y, b.collector) {
 		if !partName.MatchString(child.name.Value) {
-			b.add(child.nameFault("not a name of a part", "a part has letters, digits, and _ . - after the first"))
+			b.add(child.nameFault("not a name of a part", partRule))
 			continue
 		}
 		if ref, ok := b.ref(child); ok {
@@ -136,13 +142,8 @@ func (b *builder) ref(n Node) (key.Ref, bool) {
 		return ref, true
 	}
 	if !slices.Contains(b.kinds.Sources, ref.Source) {
-		known := slices.Sorted(maps.Keys(b.sources))
-		known = append(known, b.kinds.Sources...)
-		hint := didYouMean(ref.Source, known)
-		if hint == "" {
-			hint = "one of " + list(slices.Compact(slices.Sorted(slices.Values(known))))
-		}
-		b.add(n.fault("", "no source has the name before ://", hint))
+		known := append(slices.Sorted(maps.Keys(b.sources)), b.kinds.Sources...)
+		b.add(n.fault("", "no source has the name before ://", choice(ref.Source, known)))
 		return ref, false
 	}
 	if _, made := b.cfg.Sources[ref.Source]; !made {
@@ -180,7 +181,7 @@ func (b *builder) env(n, env Node, from map[key.Part]key.Ref) map[string]key.Par
 			return nil
 		}
 		if !variableName.MatchString(name) {
-			b.add(env.fault("", "not a legal variable", "a variable has letters, digits and _, and begins with no digit"))
+			b.add(env.fault("", "not a legal variable", variableRule))
 		}
 		return map[string]key.Part{name: part}
 	}
@@ -195,10 +196,10 @@ func (b *builder) env(n, env Node, from map[key.Part]key.Ref) map[string]key.Par
 	for variable, part := range parts {
 		at, _ := env.field(variable)
 		if !variableName.MatchString(variable) {
-			b.add(at.nameFault("not a legal variable", "a variable has letters, digits and _, and begins with no digit"))
+			b.add(at.nameFault("not a legal variable", variableRule))
 		}
 		if !partName.MatchString(string(part)) {
-			b.add(at.fault("", "not a name of a part", "a part has letters, digits, and _ . - after the first"))
+			b.add(at.fault("", "not a name of a part", partRule))
 		}
 	}
 	return parts
@@ -262,15 +263,11 @@ func (b *builder) known(n Node, from map[key.Part]key.Ref, env map[string]key.Pa
 	at, _ := n.field("env")
 	for variable, part := range env {
 		if _, ok := from[part]; !ok {
-			hint := didYouMean(string(part), names)
-			if hint == "" {
-				hint = "one of " + list(names)
-			}
 			place, said := at.field(variable)
 			if !said {
 				place = at
 			}
-			b.add(place.fault("", "no part of from: has this name", hint))
+			b.add(place.fault("", "no part of from: has this name", choice(string(part), names)))
 		}
 	}
 }

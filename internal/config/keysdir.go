@@ -52,7 +52,7 @@ func keysDir(dir, sink string, kinds Kinds) (*Config, error) {
 		case strings.HasPrefix(name, "."), strings.HasSuffix(name, "~"), e.IsDir():
 		case !variableName.MatchString(name):
 			c.add(d.fault(0, 0, segment(name), "a file whose name is no legal variable",
-				"rename it; a variable has letters, digits and _, and begins with no digit"))
+				"rename it; "+variableRule))
 		default:
 			loc := key.Location{Source: "file", Path: filepath.Join(dir, name)}
 			keys[name] = map[string]any{"from": FormatRef(key.Ref{Location: loc})}
