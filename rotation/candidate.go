@@ -169,27 +169,25 @@ func (t *turn) candidateChecked(c *Version, v key.Verdict) {
 // judge decides whether a candidate that lives may replace what is delivered.
 func (t *turn) judge(c *Version) {
 	why, field := t.obstacle(c)
-	switch why {
-	case HoldMisplaced:
+	switch {
+	case why == HoldMisplaced:
 		t.hold(c, why)
 		t.do(t.misplacedAlert(c, field))
-		return
-	case HoldComparing:
+	case why == HoldComparing:
 		c.Hold = why
 		t.check(t.s.Current, Candidate, "a candidate is to be compared with it")
-		return
-	case HoldWorse:
+	case why == HoldWorse:
 		t.resolve("it belongs to the same owner", key.CandidateMisplaced)
 		t.hold(c, why)
 		t.do(t.worseAlert(c))
-		return
+	default:
+		t.resolve("it belongs to the same owner and ranks at least as high", key.CandidateMisplaced, key.CandidateWorse)
+		if t.paused() {
+			t.hold(c, HoldPaused)
+			return
+		}
+		t.handOver(c)
 	}
-	t.resolve("it belongs to the same owner and ranks at least as high", key.CandidateMisplaced, key.CandidateWorse)
-	if t.paused() {
-		t.hold(c, HoldPaused)
-		return
-	}
-	t.handOver(c)
 }
 
 // obstacle says why a live version may not replace the current one, HoldNone if
@@ -234,8 +232,7 @@ func (t *turn) currentRank(candidate int) (rank int, known bool) {
 	if candidate == best { // nothing the current version could say would rank higher
 		return last, true
 	}
-	fresh := t.now.Sub(c.Latest.CheckedAt) < sameMinute
-	return last, fresh
+	return last, t.now.Sub(c.Latest.CheckedAt) < fresh
 }
 
 // sameOwner says whether id is of the owner that is pinned; if not, which field says so.

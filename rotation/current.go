@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"maps"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -43,11 +44,12 @@ func (t *turn) deliveringChecked(d *Version, v key.Verdict) {
 		return
 	}
 	if lives {
-		switch why, _ := t.obstacle(d); why {
-		case HoldNone:
+		why, _ := t.obstacle(d)
+		if why == HoldNone {
 			t.handOver(d)
 			return
-		case HoldComparing:
+		}
+		if why == HoldComparing {
 			d.Due = t.retry(0, retryBase, 0)
 			t.check(t.s.Current, Candidate, "what is being delivered is to be compared with it")
 			return
@@ -128,9 +130,7 @@ func (t *turn) pin(id key.Identity) {
 			continue
 		}
 		grown := key.Identity{field: id[field]}
-		for k, v := range t.s.Identity {
-			grown[k] = v
-		}
+		maps.Copy(grown, t.s.Identity)
 		t.s.Identity = grown
 	}
 }
@@ -178,15 +178,13 @@ func (t *turn) currentDoubted(c *Version, v key.Verdict) {
 
 // weigh looks again at a candidate that was held for a reason that may be gone.
 func (t *turn) weigh() {
-	if c := t.s.Candidate; c != nil {
-		switch c.Hold {
-		case HoldComparing, HoldWorse, HoldPaused:
-			if t.now.Sub(c.Last.CheckedAt) >= sameMinute && c.Last.Outcome == key.Live {
-				c.Hold = HoldNone
-				t.check(c, Candidate, "looked at again")
-			} else {
-				t.weighed(c)
-			}
+	c := t.s.Candidate
+	if c != nil && (c.Hold == HoldComparing || c.Hold == HoldWorse || c.Hold == HoldPaused) {
+		if t.now.Sub(c.Last.CheckedAt) >= fresh && c.Last.Outcome == key.Live {
+			c.Hold = HoldNone
+			t.check(c, Candidate, "looked at again")
+		} else {
+			t.weighed(c)
 		}
 	}
 	t.fillEmpty()
@@ -195,7 +193,7 @@ func (t *turn) weigh() {
 // weighed judges a candidate again. A current version that could not be judged in this
 // minute either counts with its last known verdict.
 func (t *turn) weighed(c *Version) {
-	if cur := t.s.Current; cur != nil && c.Hold == HoldComparing && t.now.Sub(cur.Latest.CheckedAt) >= sameMinute {
+	if cur := t.s.Current; cur != nil && c.Hold == HoldComparing && t.now.Sub(cur.Latest.CheckedAt) >= fresh {
 		return // its verdict is still to come
 	}
 	t.judge(c)

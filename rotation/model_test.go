@@ -243,7 +243,7 @@ func (w *world) judgeDelivery(before State, d Deliver) {
 	got, asked := w.answers[d.Fingerprint]
 	switch d.Exception {
 	case Proven:
-		if !asked || got.Outcome != key.Live || w.now.Sub(got.CheckedAt) >= sameMinute {
+		if !asked || got.Outcome != key.Live || w.now.Sub(got.CheckedAt) >= fresh {
 			t.Fatalf("P1: delivered with %v/%v of %v ago", got.Outcome, got.Reason, w.now.Sub(got.CheckedAt))
 		}
 	case KnownLive:

@@ -10,7 +10,7 @@ import (
 
 // Times that no config sets.
 const (
-	sameMinute   = time.Minute      // how old the other verdict may be when two versions are compared
+	fresh        = time.Minute      // how old the other verdict may be when two versions are compared
 	settle       = time.Second      // a faulty candidate must still be there after this before anybody is told
 	regressReads = 3                // reads that must agree on a lower number,
 	regressOver  = time.Minute      // over this time

@@ -178,7 +178,7 @@ func rules(p Policy, before State, e Event, after State, acts []Action) (wrong [
 			switch {
 			case v == nil:
 				fail("delivers a version it does not know")
-			case a.Exception == Proven && (v.Last.Outcome != key.Live || e.at().Sub(v.Last.CheckedAt) >= sameMinute):
+			case a.Exception == Proven && (v.Last.Outcome != key.Live || e.at().Sub(v.Last.CheckedAt) >= fresh):
 				fail("P1: delivers what was not proved in this minute")
 			case a.Exception == KnownLive && (after.Lacking != LackingAll || v.Last.Outcome != key.Live || !v.Latest.Unasked()):
 				fail("P1: known_live without its conditions")

@@ -65,7 +65,7 @@ func TestACandidateIsRefusedAndTheLastGoodStays(t *testing.T) {
 		"a wrong auth class": {"v2", key.Unknown, key.WrongAuthMethod, "", "candidate_unproved"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
+			bubble(t, func(_ *testing.T, w *world) {
 				w.source.set("K", "v1")
 				w.issuer.is("v1", key.Live, key.Valid, "ours")
 				w.start()
@@ -138,7 +138,7 @@ func TestADeadKeyIsToldOnceAndHealedAtOnce(t *testing.T) {
 }
 
 func TestARejectionReadsTheSourceAtOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		w.source.set("K", "v1")
 		w.issuer.is("v1", key.Live, key.Valid, "ours")
 		w.setup = func(o *Options) { o.Keys[0].Refresh = 24 * time.Hour }
@@ -234,7 +234,7 @@ func TestAliveNeedsNobody(t *testing.T) {
 }
 
 func TestSourceOutageIsToldAndEnds(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		w.source.set("K", "v1")
 		w.issuer.is("v1", key.Live, key.Valid, "ours")
 		w.start()

@@ -116,8 +116,7 @@ func (o *outbox) send(ctx context.Context, q queuedAlert, attempt int) (wait tim
 		return 0, true
 	}
 	wait = schedule.Backoff(attempt, sendRetryFirst, sendRetryLimit, schedule.Spread(schedule.Phase(o.name, q.id), attempt))
-	var later *alerts.RetryError
-	if errors.As(err, &later) {
+	if later, ok := errors.AsType[*alerts.RetryError](err); ok {
 		wait = max(wait, later.After)
 	}
 	if ctx.Err() == nil || attempt == 0 {

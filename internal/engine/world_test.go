@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -76,12 +75,11 @@ func (s *fakeSource) Watch(ctx context.Context, _ []key.Location, changed func(k
 }
 
 type fakeIssuer struct {
-	mu     sync.Mutex
-	keys   map[string]key.Verdict // by value; unknown values are invalid
-	road   key.Reason             // set: nobody is reached
-	asked  map[string]int
-	delay  time.Duration
-	sorted []string
+	mu    sync.Mutex
+	keys  map[string]key.Verdict // by value; unknown values are invalid
+	road  key.Reason             // set: nobody is reached
+	asked map[string]int
+	delay time.Duration
 }
 
 func (i *fakeIssuer) is(value string, o key.Outcome, r key.Reason, org string) {
@@ -244,7 +242,6 @@ type world struct {
 	policy  func(*rotation.Policy)
 	keys    []string
 	setup   func(*Options)
-	log     bytes.Buffer
 
 	e    *Engine
 	stop func()
@@ -262,7 +259,7 @@ func newWorld(t *testing.T, keys ...string) *world {
 }
 
 func (w *world) options() (Options, *journal.Journal) {
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	j, err := journal.Open(w.dir, log)
 	if err != nil {
 		w.t.Fatal(err)
