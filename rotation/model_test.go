@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/livekey/livekey/internal/key"
 	"pgregory.net/rapid"
+
+	"github.com/livekey/livekey/internal/key"
 )
 
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -392,8 +392,10 @@ func TestSiblings(t *testing.T) {
 	for name, story := range map[string][]saw{
 		"one key alone says nothing": {{"a", refused, 0, IssuerFine}, {"a", refused, time.Hour, IssuerFine}},
 		"two within five minutes are waited for, then gone": {
-			{"a", refused, 0, IssuerFine}, {"b", refused, 4 * time.Minute, IssuerSuspect},
-			{"a", refused, 18 * time.Minute, IssuerSuspect}, {"b", refused, 19 * time.Minute, IssuerGone},
+			{"a", refused, 0, IssuerFine},
+			{"b", refused, 4 * time.Minute, IssuerSuspect},
+			{"a", refused, 18 * time.Minute, IssuerSuspect},
+			{"b", refused, 19 * time.Minute, IssuerGone},
 		},
 		"two far apart are two dead keys": {{"a", refused, 0, IssuerFine}, {"b", refused, 6 * time.Minute, IssuerFine}},
 		"a live answer clears the issuer": {{"a", refused, 0, IssuerFine}, {"b", refused, time.Minute, IssuerSuspect}, {"c", live, 2 * time.Minute, IssuerFine}, {"a", refused, 3 * time.Minute, IssuerFine}},
