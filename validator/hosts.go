@@ -2,11 +2,12 @@ package validator
 
 import (
 	"context"
-	"net/netip"
 	"net/url"
 	"sync"
 
 	"golang.org/x/time/rate"
+
+	"github.com/livekey/livekey/internal/httpclient"
 )
 
 // No issuer sees more than this many probes a second, with a burst on top: fifty
@@ -24,8 +25,8 @@ type hosts struct {
 
 // wait returns when host may be asked, or an error if ctx would end before.
 func (h *hosts) wait(ctx context.Context, host string) error {
-	if isLoopback(host) { // nobody to be polite to
-		return nil
+	if u, err := url.Parse(host); err == nil && httpclient.Loopback(u.Hostname()) {
+		return nil // nobody to be polite to
 	}
 	h.mu.Lock()
 	l := h.limiters[host]
@@ -38,13 +39,4 @@ func (h *hosts) wait(ctx context.Context, host string) error {
 	}
 	h.mu.Unlock()
 	return l.Wait(ctx)
-}
-
-func isLoopback(host string) bool {
-	u, err := url.Parse(host)
-	if err != nil {
-		return false
-	}
-	a, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && a.IsLoopback()
 }

@@ -3,14 +3,11 @@ package webhook
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/httpclient"
 )
-
-// maxRetryAfter bounds what a receiver can ask for: an alert is worth less every minute.
-const maxRetryAfter = 15 * time.Minute
 
 // judge turns an answer into nil, an error to try again after, or one that wraps
 // alerts.ErrRefused.
@@ -18,7 +15,7 @@ func judge(status int, h http.Header, now time.Time) error {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		err := fmt.Errorf("receiver is busy: status %d", status)
-		if after := retryAfter(h.Get("Retry-After"), now); after > 0 {
+		if after := httpclient.RetryAfter(h.Get("Retry-After"), now); after > 0 {
 			return &alerts.RetryError{After: after, Err: err}
 		}
 		return err
@@ -36,17 +33,4 @@ func judge(status int, h http.Header, now time.Time) error {
 		return fmt.Errorf("receiver refused it (status %d), check its url and secret: %w", status, alerts.ErrRefused)
 	}
 	return fmt.Errorf("receiver is at fault: status %d", status)
-}
-
-// retryAfter reads a Retry-After header, seconds or a date (RFC 9110, 10.2.3); 0
-// if it says nothing.
-func retryAfter(text string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(text, 10, 63); err == nil {
-		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return min(maxRetryAfter, max(0, at.Sub(now)))
 }

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -80,17 +79,12 @@ func wrongURL(text string) string {
 		return "not a URL such as https://hooks.example.com/livekey"
 	case u.User != nil:
 		return "must not have a user or password in it"
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https" || u.Scheme == "http" && httpclient.Loopback(u.Hostname()):
 		return ""
 	case u.Scheme == "http":
 		return "unencrypted, and the host is not this machine; write https://"
 	}
 	return "must begin with https://"
-}
-
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
 // Send posts a, signed now, and returns nil for an answer of 2xx. Nothing of the

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 )
 
@@ -34,7 +35,7 @@ func checkURL(text string) error {
 		return errors.New("a URL without a plain ASCII host")
 	case ipErr == nil && (ip.Unmap().IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() || ip.Zone() != ""):
 		return errors.New("a link-local, multicast or unspecified address, which no issuer has")
-	case u.Scheme == "http" && !loopback(host):
+	case u.Scheme == "http" && !httpclient.Loopback(host):
 		return errors.New("unencrypted, and the host is not this machine; write https://")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("a URL that is not https")
@@ -45,12 +46,6 @@ func checkURL(text string) error {
 		}
 	}
 	return nil
-}
-
-// loopback says whether a host is this machine.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 // baseURL checks a key's own address of the issuer, and the pace at which it is asked.
@@ -86,7 +81,7 @@ func (c *Config) pace(k Key, hosts []string) error {
 	far := false
 	for _, text := range hosts {
 		u, err := url.Parse(text)
-		far = far || err != nil || !loopback(u.Hostname())
+		far = far || err != nil || !httpclient.Loopback(u.Hostname())
 	}
 	if !far {
 		return nil

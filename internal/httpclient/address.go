@@ -5,8 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"syscall"
 )
+
+// Loopback says whether host, without a port, is this machine: the only one to
+// which anything goes unencrypted.
+func Loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback() || strings.EqualFold(host, "localhost")
+}
 
 // ErrAddressRefused says that a name led to an address that no value may reach.
 var ErrAddressRefused = errors.New("address refused: link-local or cloud metadata")

@@ -3,7 +3,6 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -181,7 +180,7 @@ func parseAddress(text string) (*url.URL, error) {
 		return nil, errors.New("must not hold a user or a password: livekey logs in by auth")
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("must end with the host, a port or a path: no ? and no #")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && httpclient.Loopback(u.Hostname()):
 	case u.Scheme == "http":
 		return nil, errors.New("must be https: http sends token and keys in the clear, and is for loopback alone")
 	default:
@@ -189,8 +188,4 @@ func parseAddress(text string) (*url.URL, error) {
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	return u, nil
-}
-
-func loopback(host string) bool {
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }

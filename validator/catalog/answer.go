@@ -53,7 +53,7 @@ func (a *answer) gate(now time.Time) (v key.Verdict, ok bool) {
 		v = unknown(key.Intercepted, fmt.Sprintf("a proxy answered (%d) in the issuer's place", a.status))
 	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly, a.status >= 500:
 		v = unknown(key.Transient, fmt.Sprintf("the issuer has a problem of its own (%d)", a.status))
-		v.RetryAfter = retryAfter(a.header.Get("Retry-After"), now)
+		v.RetryAfter = httpclient.RetryAfter(a.header.Get("Retry-After"), now)
 	case a.isHTML() && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden):
 		v = unknown(key.Unauthenticated, fmt.Sprintf("refused by a web page (%d), which a firewall sends and the issuer does not", a.status))
 	case a.isHTML():

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/validator"
 )
@@ -26,7 +27,7 @@ func (c *class) judge(a *answer, now time.Time) validator.Answer {
 	}
 	v.HTTPStatus = a.status
 	if v.Reason == key.RateLimited || v.Outcome == key.Unknown && a.status == http.StatusTooManyRequests {
-		v.RetryAfter = retryAfter(a.header.Get("Retry-After"), now)
+		v.RetryAfter = httpclient.RetryAfter(a.header.Get("Retry-After"), now)
 	}
 	return validator.Answer{Verdict: v, Marked: c.marked(a, r), Shape: a.shape()}
 }

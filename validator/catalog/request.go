@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 )
 
@@ -122,7 +122,7 @@ func checkBaseURL(own, usual string) (string, error) {
 		return "", errors.New("base_url: must not have a query or fragment")
 	case !plainHost(u.Hostname()):
 		return "", errors.New("base_url: the host must be plain ASCII, without a dot at its end")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !httpclient.Loopback(u.Hostname()):
 		return "", errors.New("base_url: must be https; unencrypted is for loopback only")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", errors.New("base_url: must be https")
@@ -143,9 +143,4 @@ func plainHost(host string) bool {
 		}
 	}
 	return host != "" && !strings.HasSuffix(host, ".")
-}
-
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
 }

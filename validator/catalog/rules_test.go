@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/validator"
@@ -297,7 +298,7 @@ func FuzzAnswers(f *testing.F) {
 		a := newAnswer(status, headers(header), []byte(body))
 		for _, c := range classes {
 			for _, v := range []validator.Answer{c.judge(a, now), c.judgeControl(a, now)} {
-				if v.Verdict.RetryAfter < 0 || v.Verdict.RetryAfter > MaxRetryAfter {
+				if v.Verdict.RetryAfter < 0 || v.Verdict.RetryAfter > httpclient.MaxRetryAfter {
 					t.Fatalf("Retry-After of %s", v.Verdict.RetryAfter)
 				}
 				if v.Verdict.Detail == "" && v.Verdict.Outcome != key.Unknown {
@@ -317,37 +318,4 @@ func FuzzAnswers(f *testing.F) {
 			}
 		}
 	})
-}
-
-func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"", "0", "7", "-1", "99999999999999999999", "1.5", "Sat, 01 Aug 2026 12:00:30 GMT", "Sat, 01 Aug 1926 12:00:30 GMT", " 7 "} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if d := retryAfter(s, now); d < 0 || d > MaxRetryAfter {
-			t.Fatalf("%q is %s", s, d)
-		}
-	})
-}
-
-func TestRetryAfter(t *testing.T) {
-	for s, want := range map[string]time.Duration{
-		"":                              0,
-		"7":                             7 * time.Second,
-		" 7 ":                           7 * time.Second,
-		"0":                             0,
-		"-1":                            0,
-		"+1":                            0,
-		"soon":                          0,
-		"3600":                          MaxRetryAfter,
-		"9223372036854775807":           MaxRetryAfter,
-		"99999999999999999999999":       0,
-		"Sat, 01 Aug 2026 12:00:30 GMT": 30 * time.Second,
-		"Sat, 01 Aug 2026 11:00:00 GMT": 0,
-		"Sun, 02 Aug 2026 12:00:00 GMT": MaxRetryAfter,
-	} {
-		if got := retryAfter(s, now); got != want {
-			t.Errorf("%q: got %s, want %s", s, got, want)
-		}
-	}
 }

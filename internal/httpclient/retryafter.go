@@ -1,4 +1,4 @@
-package catalog
+package httpclient
 
 import (
 	"net/http"
@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// MaxRetryAfter is how long livekey leaves a key alone at most because an issuer,
-// or somebody who answers for it, asks for it.
+// MaxRetryAfter is how long livekey keeps away at most because somebody, or
+// whoever answers for him, asks for it.
 const MaxRetryAfter = 15 * time.Minute
 
-// retryAfter reads a Retry-After header: seconds or a date (RFC 9110, 10.2.3).
+// RetryAfter reads a Retry-After header: seconds or a date (RFC 9110, 10.2.3).
 // What cannot be read, and what is over already, is 0.
-func retryAfter(header string, now time.Time) time.Duration {
+func RetryAfter(header string, now time.Time) time.Duration {
 	header = strings.TrimSpace(header)
 	if seconds, err := strconv.ParseUint(header, 10, 63); err == nil {
 		return time.Duration(min(seconds, uint64(MaxRetryAfter/time.Second))) * time.Second
