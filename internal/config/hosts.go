@@ -15,37 +15,37 @@ import (
 
 var hostName = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
 
-// checkURL says what is wrong with an address to which a value is sent, in words
-// that do not quote it: https to a plain host, or http to this machine.
-func checkURL(text string) error {
+// ParseBaseURL reads an address to which a value is sent: https to a plain host,
+// or http to this machine. Its error says what is wrong without quoting it.
+func ParseBaseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" || strings.ContainsAny(text, `\`+" ") {
-		return errors.New("not a URL such as https://api.example.com")
+		return nil, errors.New("not a URL such as https://api.example.com")
 	}
 	host := u.Hostname()
 	ip, ipErr := netip.ParseAddr(host)
 	switch {
 	case u.User != nil:
-		return errors.New("a URL with a user or password in it; the key is the only credential of a live call")
+		return nil, errors.New("a URL with a user or password in it; the key is the only credential of a live call")
 	case strings.Contains(text, "#"):
-		return errors.New("a URL with a fragment, which is never sent")
+		return nil, errors.New("a URL with a fragment, which is never sent")
 	case strings.Contains(text, "?"):
-		return errors.New("a URL with a query; write parameters under with:")
+		return nil, errors.New("a URL with a query; parameters belong under with")
 	case host == "" || ipErr != nil && (!hostName.MatchString(host) || len(host) > 253):
-		return errors.New("a URL without a plain ASCII host")
+		return nil, errors.New("a URL without a plain ASCII host")
 	case ipErr == nil && (ip.Unmap().IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() || ip.Zone() != ""):
-		return errors.New("a link-local, multicast or unspecified address, which no issuer has")
+		return nil, errors.New("a link-local, multicast or unspecified address, which no issuer has")
 	case u.Scheme == "http" && !httpclient.Loopback(host):
-		return errors.New("unencrypted, and the host is not this machine; write https://")
+		return nil, errors.New("unencrypted, and the host is not this machine; write https://")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("a URL that is not https")
+		return nil, errors.New("a URL that is not https")
 	}
 	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return errors.New("a URL with a port that is none")
+			return nil, errors.New("a URL with a port that is none")
 		}
 	}
-	return nil
+	return u, nil
 }
 
 // baseURL checks a key's own address of the issuer, and the pace at which it is asked.
@@ -53,7 +53,7 @@ func (b *builder) baseURL(k Key) {
 	if looksSecret(k.BaseURL) { // said by vet
 		return
 	}
-	if err := checkURL(k.BaseURL); err != nil {
+	if _, err := ParseBaseURL(k.BaseURL); err != nil {
 		b.add(k.Node.fault("base_url", err.Error(), ""))
 		return
 	}

@@ -13,14 +13,12 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/secret"
 )
 
 //go:embed providers/*.yaml
 var files embed.FS
-
-// None is the provider of a key that nobody can prove: validator.None checks it.
-const None = "none"
 
 // ErrUnknownProvider says that no file describes a provider of this name.
 var ErrUnknownProvider = errors.New("unknown provider")
@@ -44,7 +42,7 @@ type indexed struct {
 	prefixes  []string
 }
 
-// Builtin returns a catalogue of the built-in providers.
+// Builtin returns a catalog of the built-in providers.
 func Builtin() *Catalog {
 	c := &Catalog{entries: map[string]*entry{}}
 	for _, i := range index {
@@ -74,8 +72,8 @@ func (c *Catalog) Add(name, file string, text []byte) error {
 	}
 	old := c.entries[name]
 	switch {
-	case name == None:
-		found.add(f.node, "id", "%q means that nobody can prove a key; use another name", None)
+	case name == config.NoProvider:
+		found.add(f.node, "id", "%q means that nobody can prove a key; use another name", config.NoProvider)
 	case old != nil && old.own:
 		found.add(f.node, "id", "is the name of two files")
 	case old != nil && !f.Overrides:
@@ -104,7 +102,7 @@ func (c *Catalog) Add(name, file string, text []byte) error {
 func (c *Catalog) Lookup(id string) (*Provider, error) {
 	e := c.entries[id]
 	if e == nil {
-		return nil, fmt.Errorf("%w %q; known are %s, none", ErrUnknownProvider, id, strings.Join(c.IDs(), ", "))
+		return nil, fmt.Errorf("%w %q; known are %s, %s", ErrUnknownProvider, id, strings.Join(c.IDs(), ", "), config.NoProvider)
 	}
 	return e.parse()
 }

@@ -44,7 +44,7 @@ func (p *Provider) Checker(s Settings) (validator.Checker, error) {
 	}
 	u, err := url.Parse(c.base)
 	if err != nil {
-		return nil, errors.New("base_url: must be https://host[:port][/path]")
+		return nil, errors.New("base_url: not a URL") // err quotes it
 	}
 	c.host, c.origin = u.Host, u.Scheme+"://"+u.Host
 	client := *s.Client

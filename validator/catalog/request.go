@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 )
 
@@ -98,7 +98,7 @@ var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 func (f *file) base(own string, params map[string]string) (string, error) {
 	t, _ := parseTemplate(f.BaseURL)
 	if own != "" {
-		return checkBaseURL(own, f.BaseURL)
+		return ownBase(own, f.BaseURL)
 	}
 	for _, name := range t.names() {
 		if !dnsLabel.MatchString(params[name]) {
@@ -109,23 +109,12 @@ func (f *file) base(own string, params map[string]string) (string, error) {
 	return strings.TrimSuffix(s, "/"), nil
 }
 
-// checkBaseURL pins the host that a config names. Without a path, it gets that
-// of the file's own address.
-func checkBaseURL(own, usual string) (string, error) {
-	u, err := url.Parse(own)
-	switch {
-	case err != nil || u.Host == "" || u.Opaque != "":
-		return "", errors.New("base_url: must be https://host[:port][/path]")
-	case u.User != nil:
-		return "", errors.New("base_url: must not have a user or password")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", errors.New("base_url: must not have a query or fragment")
-	case !plainHost(u.Hostname()):
-		return "", errors.New("base_url: the host must be plain ASCII, without a dot at its end")
-	case u.Scheme == "http" && !httpclient.Loopback(u.Hostname()):
-		return "", errors.New("base_url: must be https; unencrypted is for loopback only")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return "", errors.New("base_url: must be https")
+// ownBase is the address that a config names. Without a path, it gets that of the
+// file's own.
+func ownBase(own, usual string) (string, error) {
+	u, err := config.ParseBaseURL(own)
+	if err != nil {
+		return "", fmt.Errorf("base_url: %w", err)
 	}
 	u.Host = strings.ToLower(u.Host)
 	if strings.Trim(u.Path, "/") == "" {
@@ -134,13 +123,4 @@ func checkBaseURL(own, usual string) (string, error) {
 		}
 	}
 	return strings.TrimRight(u.String(), "/"), nil
-}
-
-func plainHost(host string) bool {
-	for i := range len(host) {
-		if host[i] <= ' ' || host[i] > '~' {
-			return false
-		}
-	}
-	return host != "" && !strings.HasSuffix(host, ".")
 }

@@ -46,15 +46,6 @@ func (t template) names() []string {
 	return names
 }
 
-func (t template) uses(name string) bool {
-	for _, p := range t {
-		if p.name == name {
-			return true
-		}
-	}
-	return false
-}
-
 // render fills the placeholders. empty says that there were some, and that none
 // of them had a value.
 func (t template) render(value func(name string) string) (s string, empty bool) {
