@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -146,11 +147,24 @@ func (d *desk) keep(err error) {
 	}
 }
 
-// all returns what is open, oldest first.
-func (d *desk) all() []alerts.Data {
+// keepOnly resolves what is open about something that the config has no more.
+func (d *desk) keepOnly(known map[string]bool) {
+	for id, a := range d.copy() {
+		if subject := strings.TrimSuffix(id, "/"+string(a.Cause)); !known[subject] {
+			d.resolve(subject, a.Cause, "it is no longer in the config")
+		}
+	}
+}
+
+func (d *desk) copy() map[string]alerts.Data {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return oldestFirst(d.current)
+	return maps.Clone(d.current)
+}
+
+// all returns what is open, oldest first.
+func (d *desk) all() []alerts.Data {
+	return oldestFirst(d.copy())
 }
 
 func oldestFirst(open map[string]alerts.Data) []alerts.Data {
@@ -168,9 +182,12 @@ func (d *desk) drained(ctx context.Context, limit time.Duration) {
 	}
 }
 
+// itself is the subject of alerts about livekey.
+const itself = "livekey"
+
 // selfDegraded tells that livekey itself does less than it promises.
 func (e *Engine) selfDegraded(what string, err error) {
-	e.alerts.open("livekey", "", "", nil, rotation.Open{
+	e.alerts.open(itself, "", "", nil, rotation.Open{
 		Cause: key.SelfDegraded, Severity: key.Critical,
 		Summary:  "livekey: " + what,
 		Evidence: map[string]string{"detail": err.Error()},

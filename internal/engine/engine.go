@@ -155,6 +155,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		g.Go(func() error { f(gctx); return nil })
 	}
 	close(e.running)
+	e.alerts.keepOnly(e.subjects())
 	e.spawn(e.timers.run)
 	e.alerts.run(e.spawn)
 	for _, s := range e.sinks {
@@ -180,6 +181,30 @@ func (e *Engine) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// subjects are all that an alert can be about.
+func (e *Engine) subjects() map[string]bool {
+	all := map[string]bool{itself: true}
+	for _, k := range e.keys {
+		all[k.subject()], all[hostSubject(k.Host)] = true, true
+	}
+	for _, s := range e.sinks {
+		all[s.subject()] = true
+	}
+	for _, s := range e.sources {
+		all[s.subject()] = true
+	}
+	return all
+}
+
+// keep tells whether the journal could be written.
+func (e *Engine) keep(err error) {
+	if err != nil {
+		e.selfDegraded("the journal cannot be written", err)
+		return
+	}
+	e.alerts.resolve(itself, key.SelfDegraded, "the journal is written again")
 }
 
 // Once runs until first verdicts are there, or startup_wait is over, and every

@@ -550,3 +550,39 @@ func TestOnceEndsWhenEverythingIsDelivered(t *testing.T) {
 		w.wantSink("v1")
 	})
 }
+
+func TestAlertsOfWhatTheConfigHasNoMoreEnd(t *testing.T) {
+	bubble(t, func(_ *testing.T, w *world) {
+		w.source.set("A", "vA")
+		w.issuer.is("vA", key.Live, key.Valid, "ours")
+		w.source.set("B", "dead")
+		w.start()
+		pass(5 * time.Second)
+		w.stop()
+		w.keys = []string{"A"}
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		w.wantStory("opened candidate_rejected", "resolved candidate_rejected")
+	}, "A", "B")
+}
+
+func TestASinkThatWorksAgainAfterARestartIsNoNewsAnyMore(t *testing.T) {
+	bubble(t, func(_ *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		pass(time.Second)
+		w.sinks["app"].fail(errBoom)
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v2")
+		pass(time.Second)
+		w.stop()
+		w.source.set("K", "v1")
+		w.sinks["app"].fail(nil)
+		w.start()
+		defer w.stop()
+		pass(time.Minute)
+		w.wantStory("opened sink_failed", "resolved sink_failed")
+	})
+}

@@ -25,6 +25,8 @@ type host struct {
 
 func newHosts(d *desk) *hosts { return &hosts{desk: d, all: map[string]*host{}} }
 
+func hostSubject(name string) string { return "host/" + name }
+
 // heard takes note of a verdict and returns what the key's siblings say.
 func (h *hosts) heard(k *keyRun, v key.Verdict, at time.Time) rotation.Issuer {
 	if k.Host == "" || v.Reason == key.NotYetAsked {
@@ -44,16 +46,15 @@ func (h *hosts) heard(k *keyRun, v key.Verdict, at time.Time) rotation.Issuer {
 	if stage != key.StageCurrent {
 		return rotation.IssuerFine
 	}
-	wasSuspect := !at0.siblings.Since.IsZero()
 	var issuer rotation.Issuer
 	at0.siblings, issuer = at0.siblings.Saw(k.Name, v, at)
-	h.tell(k, at0.siblings, issuer, wasSuspect)
+	h.tell(k, at0.siblings, issuer, v)
 	return issuer
 }
 
 // silence opens an alert when an issuer cannot be asked for a while.
 func (h *hosts) silence(k *keyRun, at0 *host, v key.Verdict, at time.Time) {
-	subject := "host/" + k.Host
+	subject := hostSubject(k.Host)
 	if !v.Unasked() {
 		at0.silent = time.Time{}
 		h.desk.resolve(subject, key.IssuerUnreachable, "it answers again")
@@ -74,15 +75,15 @@ func (h *hosts) silence(k *keyRun, at0 *host, v key.Verdict, at time.Time) {
 }
 
 // tell speaks once for all keys of a host.
-func (h *hosts) tell(k *keyRun, s rotation.Siblings, issuer rotation.Issuer, wasSuspect bool) {
-	subject := "host/" + k.Host
+func (h *hosts) tell(k *keyRun, s rotation.Siblings, issuer rotation.Issuer, v key.Verdict) {
+	subject := hostSubject(k.Host)
 	var names []string
 	for _, name := range s.Names() {
 		names = append(names, "key "+string(name))
 	}
 	switch issuer {
 	case rotation.IssuerFine:
-		if wasSuspect {
+		if v.Outcome == key.Live { // also what a run before this one opened
 			h.desk.resolve(subject, key.IssuerSuspect, "a key of this host lives")
 			h.desk.resolve(subject, key.KeyDead, "a key of this host lives")
 		}

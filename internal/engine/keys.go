@@ -140,9 +140,7 @@ func (k *keyRun) next(ev rotation.Event) []rotation.Action {
 	k.materials.keepOnly(&after)
 	k.mu.Unlock()
 	if !reflect.DeepEqual(before.Durable(), after.Durable()) {
-		if err := k.e.store.Put(kindKey, string(k.Name), after); err != nil {
-			k.e.selfDegraded("the journal cannot be written", err)
-		}
+		k.e.keep(k.e.store.Put(kindKey, string(k.Name), after))
 	}
 	k.logStages(&before, &after)
 	return actions

@@ -259,6 +259,8 @@ func (s *sourceRun) arm() {
 	}
 }
 
+func (s *sourceRun) subject() string { return "source/" + s.name }
+
 // tell opens or resolves the alert of a source that cannot be read.
 func (s *sourceRun) tell(at time.Time, err error) {
 	s.mu.Lock()
@@ -276,13 +278,12 @@ func (s *sourceRun) tell(at time.Time, err error) {
 		}
 	}
 	s.mu.Unlock()
-	subject := "source/" + s.name
 	switch {
 	case len(failing) == 0:
-		s.e.alerts.resolve(subject, key.SourceUnreachable, "the source answers again")
+		s.e.alerts.resolve(s.subject(), key.SourceUnreachable, "the source answers again")
 	case err != nil && !errors.Is(err, key.ErrNotFound) && at.Sub(since) >= unreadableTell:
 		slices.Sort(failing)
-		s.e.alerts.open(subject, "", "", slices.Compact(failing), rotation.Open{
+		s.e.alerts.open(s.subject(), "", "", slices.Compact(failing), rotation.Open{
 			Cause: key.SourceUnreachable, Severity: key.Warning,
 			Summary:  "source " + s.name + " cannot be read; what is delivered stays",
 			Evidence: map[string]string{"source": s.name, "detail": err.Error()},

@@ -59,6 +59,8 @@ func (s *sinkRun) open(ctx context.Context) {
 	}
 	if err != nil {
 		s.failed(err)
+	} else {
+		s.e.alerts.resolve(s.subject(), key.SinkFailed, "it can be written again")
 	}
 	content, ours := s.look(ctx)
 	if !ours {
@@ -67,6 +69,9 @@ func (s *sinkRun) open(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.take(content)
+	if maps.Equal(s.has, record.Has) {
+		s.e.alerts.resolve(s.subject(), key.Drift, "it has what livekey wrote")
+	}
 }
 
 // look reads the sink, and tells whether what is there is livekey's.
@@ -255,9 +260,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 		record.WrittenAt = at
 	}
 	record.Path, record.Has, record.Intent = s.Path, prints, nil
-	if err := s.e.store.Put(kindSink, s.Name, record); err != nil {
-		s.e.selfDegraded("the journal cannot be written", err)
-	}
+	s.e.keep(s.e.store.Put(kindSink, s.Name, record))
 	s.mu.Lock()
 	s.has, s.failures, s.err, s.writtenAt = prints, 0, nil, record.WrittenAt
 	for name, n := range round {
