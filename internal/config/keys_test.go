@@ -32,39 +32,48 @@ func TestPartsAndVariablesOfAKey(t *testing.T) {
 	}{
 		{
 			"the name is the variable, the reference the value", `{from: "env://X"}`,
-			parts{"value": "env://X"}, env{"K": "value"},
+			parts{"value": "env://X"},
+			env{"K": "value"},
 		},
 		{
 			"env may name the variable", `{from: "vault://s#f", env: OTHER}`,
-			parts{"value": "vault://s#f"}, env{"OTHER": "value"},
+			parts{"value": "vault://s#f"},
+			env{"OTHER": "value"},
 		},
 		{
 			"two variables may carry one value", `{from: "vault://s#f", env: {A: value, B: value}}`,
-			parts{"value": "vault://s#f"}, env{"A": "value", "B": "value"},
+			parts{"value": "vault://s#f"},
+			env{"A": "value", "B": "value"},
 		},
 		{
 			"parts are fields of one record", `{from: "vault://s?version=2", env: {ID: id, KEY: secret}}`,
-			parts{"id": "vault://s?version=2#id", "secret": "vault://s?version=2#secret"}, env{"ID": "id", "KEY": "secret"},
+			parts{"id": "vault://s?version=2#id", "secret": "vault://s?version=2#secret"},
+			env{"ID": "id", "KEY": "secret"},
 		},
 		{
 			"a pointer names the object of the parts", `{from: "vault://s#/a/b", env: {ID: id, KEY: secret}}`,
-			parts{"id": "vault://s#/a/b/id", "secret": "vault://s#/a/b/secret"}, env{"ID": "id", "KEY": "secret"},
+			parts{"id": "vault://s#/a/b/id", "secret": "vault://s#/a/b/secret"},
+			env{"ID": "id", "KEY": "secret"},
 		},
 		{
 			"a single part without a field is the field of its name", `{from: "vault://s", env: {K: token}}`,
-			parts{"token": "vault://s#token"}, env{"K": "token"},
+			parts{"token": "vault://s#token"},
+			env{"K": "token"},
 		},
 		{
 			"a single part with a field is that field", `{from: "vault://s#f", env: {K: token}}`,
-			parts{"token": "vault://s#f"}, env{"K": "token"},
+			parts{"token": "vault://s#f"},
+			env{"K": "token"},
 		},
 		{
 			"a map says where each part is, one may be for the proof alone", `{from: {id: "env://A", secret: "env://B", region: "env://C"}, env: {ID: id, KEY: secret}}`,
-			parts{"id": "env://A", "secret": "env://B", "region": "env://C"}, env{"ID": "id", "KEY": "secret"},
+			parts{"id": "env://A", "secret": "env://B", "region": "env://C"},
+			env{"ID": "id", "KEY": "secret"},
 		},
 		{
 			"a map of one part needs no env", `{from: {token: "env://A"}}`,
-			parts{"token": "env://A"}, env{"K": "token"},
+			parts{"token": "env://A"},
+			env{"K": "token"},
 		},
 	} {
 		k := read(t, "keys:\n  K: "+test.entry+"\n").Keys["K"]

@@ -19,9 +19,20 @@ const canary = "Zq9Wv3Xk7Jr2Bn5Tm8Yp"
 // in every way that a config can ask for.
 func FuzzNormalize(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"", ""}, {"sk-ant-", "\n"}, {"\ufeff \"", "\"\r\n"}, {"export A=", " # x"}, {"${", "}"}, {"A='", "'\nA=x"},
-		{`{"a": "`, `"}`}, {`{"a": "\ud83d`, `\udd11"}`}, {`{"a": {"b": ["`, `"]}}`}, {`{"`, `": 1}`}, {`[[[[`, `]]]]`},
-		{"-----BEGIN A-----\n", "\n-----END A-----\n"}, {"c2stYW50LWFwaTAz", "="}, {"a\x00\xff\u200b", "\x7f"},
+		{"", ""},
+		{"sk-ant-", "\n"},
+		{"\ufeff \"", "\"\r\n"},
+		{"export A=", " # x"},
+		{"${", "}"},
+		{"A='", "'\nA=x"},
+		{`{"a": "`, `"}`},
+		{`{"a": "\ud83d`, `\udd11"}`},
+		{`{"a": {"b": ["`, `"]}}`},
+		{`{"`, `": 1}`},
+		{`[[[[`, `]]]]`},
+		{"-----BEGIN A-----\n", "\n-----END A-----\n"},
+		{"c2stYW50LWFwaTAz", "="},
+		{"a\x00\xff\u200b", "\x7f"},
 	} {
 		f.Add(seed[0], seed[1], uint8(0))
 	}

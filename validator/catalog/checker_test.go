@@ -45,7 +45,9 @@ func TestEachClassIsAskedInItsOwnWay(t *testing.T) {
 			map[string]string{"X-Api-Key": "sk-ant-api03-x", "Anthropic-Version": "2023-06-01", "Authorization": "", "Anthropic-Workspace-Id": "", "Anthropic-Beta": "", "Origin": ""},
 		},
 		"anthropic API key in a workspace": {
-			"anthropic", "sk-ant-api03-x", map[string]string{"workspace": "wrkspc_1"}, "GET /v1/models?limit=1",
+			"anthropic", "sk-ant-api03-x",
+			map[string]string{"workspace": "wrkspc_1"},
+			"GET /v1/models?limit=1",
 			map[string]string{"Anthropic-Workspace-Id": "wrkspc_1"},
 		},
 		"anthropic admin key": {
@@ -65,11 +67,15 @@ func TestEachClassIsAskedInItsOwnWay(t *testing.T) {
 			map[string]string{"Authorization": "Bearer sk-proj-x", "Openai-Organization": "", "Openai-Project": ""},
 		},
 		"openai key with organization and project": {
-			"openai", "sk-x", map[string]string{"organization": "org-1", "project": "proj_1"}, "GET /v1/models",
+			"openai", "sk-x",
+			map[string]string{"organization": "org-1", "project": "proj_1"},
+			"GET /v1/models",
 			map[string]string{"Openai-Organization": "org-1", "Openai-Project": "proj_1"},
 		},
 		"openai admin key": {
-			"openai", "sk-admin-x", map[string]string{"organization": "org-1"}, "GET /v1/organization/admin_api_keys?limit=1",
+			"openai", "sk-admin-x",
+			map[string]string{"organization": "org-1"},
+			"GET /v1/organization/admin_api_keys?limit=1",
 			map[string]string{"Authorization": "Bearer sk-admin-x", "Openai-Organization": ""},
 		},
 	} {
