@@ -10,8 +10,8 @@ import (
 
 func TestOnceExitsByWhatTheSinksHold(t *testing.T) {
 	t.Parallel()
-	const one = "keys:\n  A: {from: file://DIR/source/A, provider: anthropic, base_url: ISSUER}\n"
-	const optional = "keys:\n  A: {from: file://DIR/source/A, provider: anthropic, base_url: ISSUER, optional: true}\n"
+	const one = "keys:\n  A: {from: file://$DIR/source/A, provider: anthropic, base_url: $ISSUER}\n"
+	const optional = "keys:\n  A: {from: file://$DIR/source/A, provider: anthropic, base_url: $ISSUER, optional: true}\n"
 	live := func(w *world) { w.put("A", w.newKey()) }
 	delivered := func(w *world) string {
 		v := w.newKey()

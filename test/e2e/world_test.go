@@ -30,27 +30,27 @@ const (
 // ours is the account that owns the keys of the tests.
 var ours = fakeissuer.Account{Organization: "0b9f3a52-6f3a-4f0e-9d1c-e2e0c0ffee01", Workspace: "wrkspc_01Ours"}
 
-// common is what every config of the tests says; DIR and the like are replaced.
+// common is what every config of the tests says; $DIR and the like are filled in.
 // The intervals are allowed because every far end is on loopback.
 const common = `
 alerts:
-  ops: {kind: webhook, url: "HOOK", secret_file: DIR/hook-secret}
+  ops: {kind: webhook, url: "$HOOK", secret_file: $DIR/hook-secret}
 policy:
   refresh: 200ms
   probe: 200ms
   confirm: {times: 3, over: 600ms}
   budget: 1000000
-startup_wait: WAIT
-state_dir: DIR/state
-socket: DIR/livekey.sock
+startup_wait: $WAIT
+state_dir: $DIR/state
+socket: $DIR/livekey.sock
 log: {level: debug, format: json}
 `
 
 // twoSinks delivers all keys to an env file and a directory.
 const twoSinks = `
 sinks:
-  app: {kind: env_file, path: DIR/sinks/app/app.env, dialect: systemd, keys: all}
-  files: {kind: directory, path: DIR/sinks/files, REQUIRE_TMPFS keys: all}
+  app: {kind: env_file, path: $DIR/sinks/app/app.env, dialect: systemd, keys: all}
+  files: {kind: directory, path: $DIR/sinks/files, $REQUIRE_TMPFS keys: all}
 `
 
 // A world is one installation and the far ends around it.
@@ -103,18 +103,16 @@ func (w *world) path(parts ...string) string {
 // configure writes the config: text beside what is common to all.
 func (w *world) configure(text string) {
 	w.t.Helper()
-	names := slices.SortedFunc(maps.Keys(w.vars), func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, name := range names { // longest first: a name may begin another
-		pairs = append(pairs, name, w.vars[name])
+	fill := func(text string) string {
+		return os.Expand(text, func(name string) string { return w.vars[name] })
 	}
-	config := strings.NewReplacer(pairs...).Replace(text + common)
+	config := fill(fill(text + common)) // what is filled in may name others
 	must(w.t, os.WriteFile(w.path(configName), []byte(config), 0o600))
 }
 
 // fileKey is a key's entry that takes it from a source file of its own name.
 func fileKey(name string) string {
-	return fmt.Sprintf("  %s: {from: file://DIR/source/%s, provider: anthropic, base_url: ISSUER}\n", name, name)
+	return fmt.Sprintf("  %s: {from: file://$DIR/source/%s, provider: anthropic, base_url: $ISSUER}\n", name, name)
 }
 
 // put replaces a source file whole, by rename.
