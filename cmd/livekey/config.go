@@ -85,9 +85,9 @@ func (a *app) configInit() *cobra.Command {
 		Short: "Write a commented first config that passes `config check`",
 		Args:  expects(0, 0, "nothing"),
 		RunE: act(func(context.Context, []string) error {
-			path, err := initPath(a.configFile)
+			path, err := config.Place(a.configFile)
 			if err != nil {
-				return err
+				return misused("%w", err)
 			}
 			if _, err := os.Lstat(path); err == nil {
 				return misused("write config: %s is there already; move it away first", path)
@@ -102,20 +102,4 @@ func (a *app) configInit() *cobra.Command {
 			return err
 		}),
 	}
-}
-
-// initPath is where a new config belongs: --config, else the machine's for root,
-// else the user's.
-func initPath(named string) (string, error) {
-	if named != "" {
-		return filepath.Abs(named)
-	}
-	if os.Geteuid() == 0 {
-		return "/etc/livekey/livekey.yaml", nil
-	}
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", misused("write config: %v; name it with --config", err)
-	}
-	return filepath.Join(dir, "livekey", "livekey.yaml"), nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -40,6 +39,7 @@ func (p *plan) key(k config.Key, client *http.Client) (engine.Key, error) {
 			}
 		}
 	}
+	faults = append(faults, lintAllow(k))
 	who, err := p.issuer(k, client)
 	if err := config.Join(append(faults, err)...); err != nil {
 		return engine.Key{}, err
@@ -58,6 +58,17 @@ func (p *plan) key(k config.Key, client *http.Client) (engine.Key, error) {
 		Checker: who.checker, Host: host, Open: p.opener(k, who),
 		Policy: policy(k, who), Refresh: k.Policy.Refresh, Budget: k.Policy.Budget,
 	}, nil
+}
+
+// lintAllow refuses an exception that no rule has: it would allow nothing.
+func lintAllow(k config.Key) error {
+	allowable := normalize.Allowable()
+	for _, name := range k.Allow {
+		if !slices.Contains(allowable, name) {
+			return k.Node.Fault("lint.allow", "no fault has this name%s; one of %s", didYouMean(name, allowable, ""), strings.Join(allowable, ", "))
+		}
+	}
+	return nil
 }
 
 // issuer decides who proves k: the config, else the exact name of its variable,
@@ -148,11 +159,10 @@ func policy(k config.Key, who issuer) rotation.Policy {
 
 // hostsOf is every host that will see a key, in words.
 func (p *plan) hostsOf(name key.Name) string {
-	hosts := p.hosts[name]
-	if len(hosts) == 0 {
-		return "nobody is asked"
+	if hosts := p.hosts[name]; len(hosts) > 0 {
+		return strings.Join(hosts, ", ")
 	}
-	return fmt.Sprintf("asks %s", strings.Join(hosts, ", "))
+	return "nobody"
 }
 
 // providerOf is who proves k, in words.

@@ -10,6 +10,7 @@ import (
 // Paths of an installation for the whole machine.
 const (
 	systemDir      = "/etc/livekey"
+	systemFile     = systemDir + "/livekey.yaml"
 	systemStateDir = "/var/lib/livekey"
 	systemRunDir   = "/run/livekey"
 )
@@ -48,6 +49,15 @@ func Default(system bool) *Config {
 // root, then meet the daemon at the same socket.
 func forSystem(file string) bool {
 	return os.Geteuid() == 0 || strings.HasPrefix(file, systemDir+"/")
+}
+
+// userFile is the user's own config; "" if there is no place for one.
+func userFile() string {
+	dir := userDir("XDG_CONFIG_HOME", ".config")
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "livekey.yaml")
 }
 
 // userDir is livekey's folder in one of the XDG base directories; "" if there is

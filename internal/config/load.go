@@ -25,9 +25,9 @@ func Find(named string) (string, error) {
 		}
 		return path, nil
 	}
-	tried := []string{filepath.Join(systemDir, "livekey.yaml")}
-	if user := userDir("XDG_CONFIG_HOME", ".config"); user != "" {
-		tried = append(tried, filepath.Join(user, "livekey.yaml"))
+	tried := []string{systemFile}
+	if user := userFile(); user != "" {
+		tried = append(tried, user)
 	}
 	var denied error
 	for _, path := range tried {
@@ -42,6 +42,25 @@ func Find(named string) (string, error) {
 		return "", fmt.Errorf("find config: %w", denied)
 	}
 	return "", fmt.Errorf("%w at %s", ErrNoConfig, list(tried))
+}
+
+// Place is where a new config belongs, so that Find finds it: named if it is set,
+// else the machine's for root, else the user's own.
+func Place(named string) (string, error) {
+	switch user := userFile(); {
+	case named != "":
+		path, err := filepath.Abs(named)
+		if err != nil {
+			return "", fmt.Errorf("place config: %w", err)
+		}
+		return path, nil
+	case os.Geteuid() == 0:
+		return systemFile, nil
+	case user == "":
+		return "", errors.New("place config: neither XDG_CONFIG_HOME nor HOME says where; name the file")
+	default:
+		return user, nil
+	}
 }
 
 // Load reads the config at path and the drop-ins beside it: of livekey.yaml, the

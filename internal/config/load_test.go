@@ -159,6 +159,24 @@ func TestFindPrefersWhatWasNamed(t *testing.T) {
 	}
 }
 
+func TestANewConfigIsPlacedWhereItIsFound(t *testing.T) {
+	t.Setenv("HOME", "/home/u")
+	for _, test := range []struct{ rule, named, configHome, want string }{
+		{"what was named", "/elsewhere/x.yaml", "/c", "/elsewhere/x.yaml"},
+		{"the user's own", "", "/c", "/c/livekey/livekey.yaml"},
+		{"the user's own without XDG folders", "", "", "/home/u/.config/livekey/livekey.yaml"},
+		{"a relative folder counts as none", "", "c", "/home/u/.config/livekey/livekey.yaml"},
+	} {
+		t.Setenv("XDG_CONFIG_HOME", test.configHome)
+		if test.named == "" && os.Geteuid() == 0 {
+			test.rule, test.want = "root's is the machine's", "/etc/livekey/livekey.yaml"
+		}
+		if got, err := Place(test.named); err != nil || got != test.want {
+			t.Errorf("%s: Place = %s, %v; want %s", test.rule, got, err, test.want)
+		}
+	}
+}
+
 func TestDefaultFolders(t *testing.T) {
 	t.Setenv("HOME", "/home/u")
 	for _, test := range []struct {
