@@ -51,12 +51,8 @@ func (s *sinkRun) checkDrift(ctx context.Context) {
 		return
 	}
 	s.has = found
-	for _, name := range s.Keys {
-		for variable := range s.e.keys[name].Env {
-			if found[variable] != before[variable] {
-				delete(s.kept, name)
-			}
-		}
+	for _, name := range s.changed(before, found) {
+		delete(s.kept, name)
 	}
 	if content.Exists && content.Marked {
 		s.take(content)
@@ -83,12 +79,21 @@ func (s *sinkRun) drifted(content sinks.Content, before, found map[string]key.Fi
 			return
 		}
 	}
+	for _, name := range s.changed(before, found) {
+		s.e.keys[name].post(rotation.Lacked{At: now(), How: how})
+	}
+}
+
+// changed are the keys of the sink of which some variable is not as it was.
+func (s *sinkRun) changed(before, found map[string]key.Fingerprint) []key.Name {
+	var names []key.Name
 	for _, name := range s.Keys {
 		for variable := range s.e.keys[name].Env {
 			if found[variable] != before[variable] {
-				s.e.keys[name].post(rotation.Lacked{At: now(), How: how})
+				names = append(names, name)
 				break
 			}
 		}
 	}
+	return names
 }

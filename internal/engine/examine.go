@@ -46,7 +46,11 @@ func (k Key) locations() []key.Location {
 	for _, ref := range k.From {
 		all[ref.Location] = true
 	}
-	return slices.SortedFunc(maps.Keys(all), func(a, b key.Location) int { return cmp.Compare(a.String(), b.String()) })
+	return sortedLocations(all)
+}
+
+func sortedLocations[V any](m map[key.Location]V) []key.Location {
+	return slices.SortedFunc(maps.Keys(m), func(a, b key.Location) int { return cmp.Compare(a.String(), b.String()) })
 }
 
 // material normalizes records into Material. Of bytes that cannot be a key, the

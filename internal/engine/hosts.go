@@ -37,33 +37,33 @@ func (h *hosts) heard(k *keyRun, v key.Verdict, at time.Time) rotation.Issuer {
 	k.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	at0 := h.all[k.Host]
-	if at0 == nil {
-		at0 = &host{}
-		h.all[k.Host] = at0
+	there := h.all[k.Host]
+	if there == nil {
+		there = &host{}
+		h.all[k.Host] = there
 	}
-	h.silence(k, at0, v, at)
+	h.silence(k, there, v, at)
 	if stage != key.StageCurrent {
 		return rotation.IssuerFine
 	}
 	var issuer rotation.Issuer
-	at0.siblings, issuer = at0.siblings.Saw(k.Name, v, at)
-	h.tell(k, at0.siblings, issuer, v)
+	there.siblings, issuer = there.siblings.Saw(k.Name, v, at)
+	h.tell(k, there.siblings, issuer, v)
 	return issuer
 }
 
 // silence opens an alert when an issuer cannot be asked for a while.
-func (h *hosts) silence(k *keyRun, at0 *host, v key.Verdict, at time.Time) {
+func (h *hosts) silence(k *keyRun, there *host, v key.Verdict, at time.Time) {
 	subject := hostSubject(k.Host)
 	if !v.Unasked() {
-		at0.silent = time.Time{}
+		there.silent = time.Time{}
 		h.desk.resolve(subject, key.IssuerUnreachable, "it answers again")
 		return
 	}
-	if at0.silent.IsZero() {
-		at0.silent = at
+	if there.silent.IsZero() {
+		there.silent = at
 	}
-	if at.Sub(at0.silent) < unreachableTell {
+	if at.Sub(there.silent) < unreachableTell {
 		return
 	}
 	h.desk.open(subject, "", k.Provider, nil, rotation.Open{

@@ -23,7 +23,7 @@ type keyRun struct {
 	mu        sync.Mutex
 	queue     []queued
 	busy      bool
-	quiet     chan struct{} // closed when busy ends; nil while not busy
+	quiet     chan struct{} // closed when busy ends; nil before it ever began
 	state     rotation.State
 	materials materials
 	records   map[key.Location]sources.Record // of a key that is read from several places: the last of each
@@ -103,13 +103,19 @@ func (k *keyRun) work(ctx context.Context) {
 // idle returns when no step is under way.
 func (k *keyRun) idle(ctx context.Context) {
 	k.mu.Lock()
-	quiet, busy := k.quiet, k.busy
+	quiet := k.quiet
 	k.mu.Unlock()
-	if busy {
-		select {
-		case <-quiet:
-		case <-ctx.Done():
-		}
+	await(ctx, quiet)
+}
+
+// await returns when quiet is closed or ctx ends; at once if quiet is nil.
+func await(ctx context.Context, quiet <-chan struct{}) {
+	if quiet == nil {
+		return
+	}
+	select {
+	case <-quiet:
+	case <-ctx.Done():
 	}
 }
 
@@ -198,7 +204,7 @@ func (k *keyRun) probe(ctx context.Context, a rotation.Check) (key.Verdict, bool
 	k.materials.heard(v)
 	k.mu.Unlock()
 	k.e.log.DebugContext(ctx, "key checked", "key", k.Name, "version", m.Version, "fingerprint", m.Fingerprint,
-		"provider", k.Provider, "outcome", v.Outcome, "reason", v.Reason, "attempt", a.Reason)
+		"provider", k.Provider, "outcome", v.Outcome, "reason", v.Reason, "because", a.Reason)
 	return v, true
 }
 

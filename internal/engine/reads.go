@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -94,7 +93,7 @@ func (s *sourceRun) begin() {
 
 // watch keeps a watcher going. What it misses, the poll behind it finds.
 func (s *sourceRun) watch(ctx context.Context, w sources.Watcher) {
-	locs := slices.SortedFunc(maps.Keys(s.locations), func(a, b key.Location) int { return cmp.Compare(a.String(), b.String()) })
+	locs := sortedLocations(s.locations)
 	for ctx.Err() == nil {
 		err := w.Watch(ctx, locs, s.request)
 		if ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -35,7 +36,7 @@ type sinkRun struct {
 	wanted    map[key.Name]entry // what is to be there instead
 	has       map[string]key.Fingerprint
 	busy      bool
-	quiet     chan struct{}
+	quiet     chan struct{} // closed when busy ends; nil before it ever began
 	failures  int
 	err       error
 	writtenAt time.Time
@@ -158,16 +159,12 @@ func (s *sinkRun) start() {
 	s.e.spawn(s.work)
 }
 
+// idle returns when nothing is being written.
 func (s *sinkRun) idle(ctx context.Context) {
 	s.mu.Lock()
-	quiet, busy := s.quiet, s.busy
+	quiet := s.quiet
 	s.mu.Unlock()
-	if busy {
-		select {
-		case <-quiet:
-		case <-ctx.Done():
-		}
-	}
+	await(ctx, quiet)
 }
 
 // work writes until nothing is wanted, a write fails, or ctx ends.
@@ -223,12 +220,7 @@ func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
 			entries = append(entries, sinks.Entry{Variable: variable, Part: part, From: n.proved})
 		}
 	}
-	slices.SortFunc(entries, func(a, b sinks.Entry) int {
-		if a.Variable < b.Variable {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(entries, func(a, b sinks.Entry) int { return cmp.Compare(a.Variable, b.Variable) })
 	return entries, round
 }
 
