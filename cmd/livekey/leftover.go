@@ -12,6 +12,7 @@ import (
 	"github.com/livekey/livekey/internal/atomicfile"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/sinks"
+	"github.com/livekey/livekey/sinks/directory"
 )
 
 // removeLeftover takes away what a sink that is no longer configured wrote at
@@ -87,7 +88,7 @@ func removeDirectory(path string) (err error) {
 		}
 	}
 	// The marker goes last: cut off before, the next clean still finds it.
-	if err := errors.Join(d.SweepGenerations(), d.Remove(".livekey")); err != nil {
+	if err := errors.Join(d.SweepGenerations(), d.Remove(directory.Marker)); err != nil {
 		return err
 	}
 	rest, err := d.Names()

@@ -36,15 +36,6 @@ func Write(path string, data []byte, a Attr) error {
 	return errors.Join(d.Write(filepath.Base(path), data, a, nil), d.Close())
 }
 
-// Sweep removes what a crash left of earlier writes to path.
-func Sweep(path string) error {
-	d, err := Open(filepath.Dir(path), Options{Reader: -1})
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sweep(filepath.Base(path)), d.Close())
-}
-
 // Close lets go of the directory.
 func (d *Dir) Close() error { return d.ops.close() }
 
@@ -191,12 +182,16 @@ func (d *Dir) Names() ([]string, error) {
 
 func (d *Dir) join(name string) string { return filepath.Join(d.path, name) }
 
+// Temporary is how the names begin of what livekey has not finished, or did not
+// live to take away.
+const Temporary = ".livekey-"
+
 // Temporary names tell what they were meant for, so that a sweep for one file
 // does not take the one that is being written for its neighbor.
 func tempPrefix(name string) string {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, name)
-	return ".livekey-" + hex.EncodeToString(h.Sum(nil)) + "-"
+	return Temporary + hex.EncodeToString(h.Sum(nil)) + "-"
 }
 
 func tempName(name string) string {

@@ -31,7 +31,11 @@ func TestWriteReplacesAndSweepRemovesOnlyItsOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := Sweep(path); err != nil {
+	d, err := Open(dir, Options{Reader: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Sweep(filepath.Base(path)), d.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(ours); !errors.Is(err, fs.ErrNotExist) {

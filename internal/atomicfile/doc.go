@@ -1,4 +1,4 @@
-// Package atomicfile is the only writer of files in livekey. Whoever opens a file
+// Package atomicfile is the only writer of files that others read. Whoever opens a file
 // that it writes reads the old bytes or the new ones, also after SIGKILL or a
 // power cut at any instruction, and nobody who may not read the result can read
 // it on the way there.

@@ -229,7 +229,7 @@ func (d *Dir) removeGeneration(gen string) error {
 }
 
 func generationName() string {
-	_, random, _ := strings.Cut(strings.TrimPrefix(tempName(Current), ".livekey-"), "-")
+	_, random, _ := strings.Cut(strings.TrimPrefix(tempName(Current), Temporary), "-")
 	return time.Now().UTC().Format(generationTime) + random
 }
 

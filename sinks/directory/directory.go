@@ -20,9 +20,9 @@ import (
 	"github.com/livekey/livekey/sinks/internal/place"
 )
 
-// markerFile makes a directory livekey's.
+// Marker is the file that makes a directory livekey's.
 const (
-	markerFile = ".livekey"
+	Marker     = ".livekey"
 	markerText = "Managed by livekey: do not edit. One file per variable; ..data is what they all lead through.\n"
 )
 
@@ -80,7 +80,7 @@ func (s *Sink) look(d *atomicfile.Dir) (present, error) {
 	if p.names, err = d.Names(); err != nil {
 		return p, err
 	}
-	p.marked = slices.Contains(p.names, markerFile)
+	p.marked = slices.Contains(p.names, Marker)
 	if p.generation, err = d.Generation(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.broken = err
 	}
@@ -155,10 +155,10 @@ func (s *Sink) Probe(ctx context.Context) error {
 	}
 	if err == nil && foreign == nil {
 		// Only in a directory of livekey's: another one's ..data is not ours to sweep.
-		err = errors.Join(d.Sweep(markerFile), d.SweepGenerations(), s.sweepBackups(d, p))
+		err = errors.Join(d.Sweep(Marker), d.SweepGenerations(), s.sweepBackups(d, p))
 	}
 	if err == nil {
-		err = d.Try(markerFile, a)
+		err = d.Try(Marker, a)
 	}
 	return errors.Join(err, d.Close())
 }
@@ -171,7 +171,7 @@ func (s *Sink) sweepBackups(d *atomicfile.Dir, p present) error {
 	var faults []error
 	for _, name := range p.names {
 		if place.Variable(name) {
-			faults = append(faults, d.Sweep(backup(name)))
+			faults = append(faults, d.Sweep(place.Backup(name)))
 		}
 	}
 	return errors.Join(faults...)
@@ -180,9 +180,7 @@ func (s *Sink) sweepBackups(d *atomicfile.Dir, p present) error {
 // own is nil if the directory may be written without being adopted. An empty one
 // is anybody's: whoever mounts a tmpfs or makes a RuntimeDirectory leaves one.
 func (s *Sink) own(p present) error {
-	taken := slices.ContainsFunc(p.names, func(name string) bool {
-		return name != "lost+found" && !strings.HasPrefix(name, ".livekey-")
-	})
+	taken := slices.ContainsFunc(p.names, func(name string) bool { return !nobodys(name) })
 	switch {
 	case p.marked || !taken:
 		return nil
@@ -192,13 +190,18 @@ func (s *Sink) own(p present) error {
 	return fmt.Errorf("%s is %w: choose an empty or new directory, or set adopt: true to take its files over", s.Location, sinks.ErrForeign)
 }
 
+// nobodys says whether name stands in directories that are empty to everybody.
+func nobodys(name string) bool {
+	return name == "lost+found" || strings.HasPrefix(name, atomicfile.Temporary)
+}
+
 // adoptable is nil if taking the directory over loses nothing that is in it.
 func (s *Sink) adoptable(p present, delivery place.Delivery) error {
 	var extra []string
 	for _, name := range p.names {
 		_, ours := delivery.Values[name]
 		_, plain := p.plain[name]
-		if !(ours && plain) && name != "lost+found" && !strings.HasPrefix(name, ".livekey-") && !p.isBackup(name) {
+		if !(ours && plain) && !nobodys(name) && !p.isBackup(name) {
 			extra = append(extra, name)
 		}
 	}
@@ -212,14 +215,10 @@ func (s *Sink) adoptable(p present, delivery place.Delivery) error {
 
 // isBackup says whether name is what an interrupted adoption kept of a file.
 func (p present) isBackup(name string) bool {
-	of, is := strings.CutSuffix(name, backup(""))
+	of, is := strings.CutSuffix(name, place.Backup(""))
 	_, plain := p.plain[of]
 	return is && plain
 }
-
-// backup is where an adopted file stays until the first proved write. It is no
-// variable's name, so no delivery can have it.
-func backup(name string) string { return name + ".before-livekey" }
 
 // bytesOf reveals a delivery for as long as it is written.
 func bytesOf(delivery place.Delivery) map[string][]byte {

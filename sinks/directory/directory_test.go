@@ -31,7 +31,7 @@ func TestConformance(t *testing.T) {
 			}
 		},
 		Unmark: func(t testing.TB, path string) {
-			if err := os.Remove(filepath.Join(path, markerFile)); err != nil {
+			if err := os.Remove(filepath.Join(path, Marker)); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -112,7 +112,7 @@ func litter(t testing.TB, path string) []string {
 	defer d.Close()
 	func() {
 		defer func() { _ = recover() }()
-		_ = d.Write(markerFile, nil, atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}, func([]byte) error { panic("killed here") })
+		_ = d.Write(Marker, nil, atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}, func([]byte) error { panic("killed here") })
 	}()
 	left, err := filepath.Glob(filepath.Join(path, ".livekey-*"))
 	if err != nil || len(left) != 1 {

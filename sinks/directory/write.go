@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/internal/atomicfile"
-	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sinks"
 	"github.com/livekey/livekey/sinks/internal/place"
 )
@@ -16,18 +15,7 @@ import (
 // should be. Its error is nil whenever consumers see the new files. ctx cuts
 // only the wait for readers of the old ones short.
 func (s *Sink) Write(ctx context.Context, entries []sinks.Entry) (changed bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	delivery, err := place.Gather(entries, s.Carries)
-	if err != nil {
-		return false, fmt.Errorf("write sink %s: %w", s.env.Name, err)
-	}
-	secret.Do(func() { changed, err = s.deliver(ctx, delivery) })
-	if err != nil {
-		return changed, fmt.Errorf("write sink %s: %w", s.env.Name, err)
-	}
-	return changed, nil
+	return place.Write(ctx, s.env.Name, entries, s.Carries, func(delivery place.Delivery) (bool, error) { return s.deliver(ctx, delivery) })
 }
 
 func (s *Sink) deliver(ctx context.Context, delivery place.Delivery) (changed bool, err error) {
@@ -56,7 +44,7 @@ func (s *Sink) deliver(ctx context.Context, delivery place.Delivery) (changed bo
 		}
 	}
 	if !p.marked {
-		if err := d.Write(markerFile, []byte(markerText), a, nil); err != nil && !errors.Is(err, atomicfile.ErrInDoubt) {
+		if err := d.Write(Marker, []byte(markerText), a, nil); err != nil && !errors.Is(err, atomicfile.ErrInDoubt) {
 			return false, err
 		}
 	}
@@ -78,7 +66,7 @@ func (s *Sink) deliver(ctx context.Context, delivery place.Delivery) (changed bo
 	}
 	if s.Adopt && delivery.Proved {
 		for name := range files {
-			if err := d.Remove(backup(name)); err != nil {
+			if err := d.Remove(place.Backup(name)); err != nil {
 				s.env.Log.Warn("adopted content not removed", "sink", s.env.Name, "err", err)
 			}
 		}
@@ -140,7 +128,7 @@ func (s *Sink) flipAgain(files map[string][]byte, a atomicfile.Attr) error {
 // keep copies the files of somebody else that are about to become links.
 func keep(d *atomicfile.Dir, plain map[string]atomicfile.File) error {
 	for name, file := range plain {
-		if err := d.Write(backup(name), file.Data, atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}, nil); err != nil {
+		if err := d.Write(place.Backup(name), file.Data, atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}, nil); err != nil {
 			return err
 		}
 	}

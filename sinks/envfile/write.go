@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/livekey/livekey/internal/atomicfile"
-	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sinks"
 	"github.com/livekey/livekey/sinks/internal/place"
 )
@@ -18,18 +17,7 @@ import (
 // Write replaces the file, or the block in it, unless it is already as it should
 // be. Its error is nil whenever the new content is in place.
 func (s *Sink) Write(ctx context.Context, entries []sinks.Entry) (changed bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	delivery, err := place.Gather(entries, s.Carries)
-	if err != nil {
-		return false, fmt.Errorf("write sink %s: %w", s.env.Name, err)
-	}
-	secret.Do(func() { changed, err = s.deliver(delivery) })
-	if err != nil {
-		return changed, fmt.Errorf("write sink %s: %w", s.env.Name, err)
-	}
-	return changed, nil
+	return place.Write(ctx, s.env.Name, entries, s.Carries, s.deliver)
 }
 
 func (s *Sink) deliver(delivery place.Delivery) (changed bool, err error) {
@@ -69,7 +57,7 @@ func (s *Sink) deliver(delivery place.Delivery) (changed bool, err error) {
 	defer clear(want)
 	if !p.exists || !bytes.Equal(p.file.Data, want) || !a.Has(p.file.Attr) {
 		if foreign != nil { // the old content first: from here on it is safe beside the new
-			if err := d.Write(s.backup(), p.file.Data, atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}, nil); err != nil {
+			if err := d.Write(place.Backup(s.name), p.file.Data, atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}, nil); err != nil {
 				return false, err
 			}
 		}
@@ -79,7 +67,7 @@ func (s *Sink) deliver(delivery place.Delivery) (changed bool, err error) {
 		changed = true
 	}
 	if s.Adopt && delivery.Proved {
-		if err := d.Remove(s.backup()); err != nil {
+		if err := d.Remove(place.Backup(s.name)); err != nil {
 			s.env.Log.Warn("adopted content not removed", "sink", s.env.Name, "err", err)
 		}
 	}
@@ -159,6 +147,3 @@ func (s *Sink) adoptable(p present, delivery place.Delivery) error {
 	return fmt.Errorf("adopt %s, which is %w: it has variables for which livekey has no proved key: %s: move them elsewhere, or set block: true instead of adopt",
 		s.Location, sinks.ErrForeign, strings.Join(extra, ", "))
 }
-
-// backup is where the adopted content stays until the first proved write.
-func (s *Sink) backup() string { return s.name + ".before-livekey" }

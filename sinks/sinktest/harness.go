@@ -40,7 +40,7 @@ type Harness struct {
 // Canary is in every value of the suite and must be in no error.
 const Canary = "lk-canary-7f3a"
 
-// Kinds of entry that a test may want.
+// hasher is that of every entry.
 var hasher = secret.NewHasher(secret.New([]byte("the salt of the tests")))
 
 // Entries makes proved entries, one key for each variable.

@@ -12,9 +12,6 @@ import (
 
 	"github.com/livekey/livekey/internal/atomicfile"
 	"github.com/livekey/livekey/internal/config"
-	"github.com/livekey/livekey/internal/key"
-	"github.com/livekey/livekey/internal/secret"
-	"github.com/livekey/livekey/sinks"
 )
 
 // Settings are the fields of a sink that every such kind has.
@@ -129,35 +126,6 @@ func (s Settings) Open(dir string, a atomicfile.Attr, create bool) (*atomicfile.
 	return d, nil
 }
 
-// Delivery is what one Write is to put in place.
-type Delivery struct {
-	Values map[string]secret.Value
-	Proved bool // every value by its issuer, none by an exception
-}
-
-// Gather takes the values out of entries, after check allowed each.
-func Gather(entries []sinks.Entry, check func(variable string, v secret.Value) error) (Delivery, error) {
-	d := Delivery{Values: make(map[string]secret.Value, len(entries)), Proved: true}
-	var faults []error
-	for _, e := range entries {
-		m := e.From.Material()
-		v, ok := m.Parts[e.Part]
-		switch _, twice := d.Values[e.Variable]; {
-		case m.Fingerprint == "": // the zero Proved: nobody made it
-			faults = append(faults, fmt.Errorf("%s: nothing was proved", e.Variable))
-		case !ok:
-			faults = append(faults, fmt.Errorf("%s: key %s has no part %q", e.Variable, m.Key, e.Part))
-		case twice:
-			faults = append(faults, fmt.Errorf("%s: given twice", e.Variable))
-		default:
-			faults = append(faults, check(e.Variable, v))
-		}
-		d.Values[e.Variable] = v
-		d.Proved = d.Proved && e.From.Unproved() == key.Reason("")
-	}
-	return d, errors.Join(faults...)
-}
-
 // Variable says whether name can be an environment variable. No such name is a
 // path, so it is safe as a file's name too.
 func Variable(name string) bool {
@@ -169,20 +137,3 @@ func Variable(name string) bool {
 	}
 	return name != "" && len(name) <= 255
 }
-
-// Equal says whether found is exactly what was to be delivered.
-func (d Delivery) Equal(found map[string]secret.Value) bool {
-	if len(d.Values) != len(found) {
-		return false
-	}
-	for name, v := range d.Values {
-		if f, ok := found[name]; !ok || !v.Equal(f) {
-			return false
-		}
-	}
-	return true
-}
-
-// Readings is how often a sink is read before a fault of reading counts: one
-// descriptor too few must not make a delivery look as if it had not happened.
-const Readings = 3
