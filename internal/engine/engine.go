@@ -70,6 +70,7 @@ type Engine struct {
 	hasher      secret.Hasher
 	store       store
 	startupWait time.Duration
+	startupEnds time.Time // set before the first probe
 
 	keys    map[key.Name]*keyRun
 	sinks   map[string]*sinkRun
@@ -154,6 +155,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.spawn = func(f func(context.Context)) {
 		g.Go(func() error { f(gctx); return nil })
 	}
+	e.startupEnds = time.Now().Add(e.startupWait)
 	close(e.running)
 	e.alerts.keepOnly(e.subjects())
 	e.spawn(e.timers.run)
@@ -170,7 +172,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, s := range e.sinks {
 		s.watchDrift()
 	}
-	e.timers.set(e, time.Now().Add(e.startupWait), e.startupOver)
+	e.timers.set(e, e.startupEnds, e.startupOver)
 	e.settled()
 	err := g.Wait()
 	e.prober.Wait()
@@ -227,13 +229,19 @@ func (e *Engine) Once(ctx context.Context, drain time.Duration) error {
 // are written, or startup_wait is over.
 func (e *Engine) Started() <-chan struct{} { return e.started }
 
+// publishTime is how long a write may take that startupOver causes.
+const publishTime = time.Second
+
 // startupOver lets on_unknown speak, and waits for nobody any longer. What it
-// publishes is written before the engine counts as started.
+// publishes is written before the engine counts as started, if that is done soon:
+// an issuer or a sink that hangs is not waited for.
 func (e *Engine) startupOver() {
 	for _, k := range e.keys {
 		k.post(rotation.StartupOver{At: now()})
 	}
 	e.spawn(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, publishTime)
+		defer cancel()
 		for _, k := range e.keys {
 			k.idle(ctx)
 		}
@@ -242,6 +250,19 @@ func (e *Engine) startupOver() {
 		}
 		e.settle.Do(func() { close(e.started) })
 	})
+}
+
+// untilStartupEnds bounds a call at start, so that its key is free to hear that
+// startup_wait is over. Later calls have only their own bounds.
+func (e *Engine) untilStartupEnds(ctx context.Context) (context.Context, context.CancelFunc) {
+	select {
+	case <-e.started:
+	default:
+		if time.Now().Before(e.startupEnds) {
+			return context.WithDeadline(ctx, e.startupEnds)
+		}
+	}
+	return ctx, func() {}
 }
 
 // settled closes started if no required key is being waited for.

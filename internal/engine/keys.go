@@ -193,7 +193,9 @@ func (k *keyRun) probe(ctx context.Context, a rotation.Check) (key.Verdict, bool
 			Detail: "its bytes are in no source and no sink any more",
 		}, true
 	}
-	v := k.e.prober.Probe(ctx, validator.Request{
+	asking, cancel := k.e.untilStartupEnds(ctx)
+	defer cancel()
+	v := k.e.prober.Probe(asking, validator.Request{
 		Key: k.Name, Provider: k.Provider, Checker: k.Checker, Material: m,
 		Purpose: purposes[a.Purpose], Budget: k.Budget, MaxAge: k.maxAge(a.Purpose),
 	})
