@@ -265,7 +265,12 @@ func plain(y *yaml.Node) any {
 			all[pair[0].Value] = plain(pair[1])
 		}
 		return all
+	default:
+		return plainScalar(y)
 	}
+}
+
+func plainScalar(y *yaml.Node) any {
 	switch y.Tag {
 	case "!!null":
 		return nil

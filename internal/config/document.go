@@ -67,8 +67,7 @@ func (d *document) open() error {
 	}
 	var second yaml.Node
 	if err := loader.Load(&second); !errors.Is(err, io.EOF) {
-		line, column := d.separator()
-		return d.fault(line, column, "", "a second document begins here; a config is one",
+		return d.fault(d.separator(), 1, "", "a second document begins here; a config is one",
 			"remove the line ---, or move what follows into livekey.d")
 	}
 	if len(doc.Content) > 0 {
@@ -77,18 +76,18 @@ func (d *document) open() error {
 	return nil
 }
 
-// separator finds the line that begins the second document.
-func (d *document) separator() (line, column int) {
+// separator is the line that begins the second document.
+func (d *document) separator() int {
 	said := false
 	for i, l := range d.lines {
 		switch {
 		case strings.HasPrefix(l, "---") && said, strings.HasPrefix(l, "...") && said:
-			return i + 1, 1
+			return i + 1
 		case strings.HasPrefix(l, "---"), strings.TrimSpace(l) != "" && !strings.HasPrefix(strings.TrimSpace(l), "#"):
 			said = true
 		}
 	}
-	return len(d.lines), 1
+	return len(d.lines)
 }
 
 // readable finds bytes that no YAML has; the library tells no place for them.

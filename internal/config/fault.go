@@ -116,12 +116,10 @@ func (c *collector) take(err error) []error {
 		}
 		return rest
 	}
-	var fs Faults
-	if errors.As(err, &fs) {
+	if fs, ok := errors.AsType[Faults](err); ok {
 		return c.take(fs)
 	}
-	var f Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[Fault](err); ok {
 		return c.take(f)
 	}
 	return []error{err}

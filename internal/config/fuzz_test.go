@@ -41,8 +41,7 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		var faults Faults
-		if !errors.As(err, &faults) {
+		if _, ok := errors.AsType[Faults](err); !ok {
 			t.Fatalf("Read returned %T, not Faults", err)
 		}
 		output := err.Error()

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -73,10 +74,8 @@ func (n Node) nameFault(message, hint string) Fault {
 
 // oneOf is nil if word is one of known, else the fault of field.
 func (n Node) oneOf(field, word string, known ...string) error {
-	for _, k := range known {
-		if k == word {
-			return nil
-		}
+	if slices.Contains(known, word) {
+		return nil
 	}
 	return n.fault(field, "must be "+list(known), didYouMean(word, known))
 }
@@ -97,7 +96,7 @@ func (n Node) field(name string) (Node, bool) {
 
 // has says whether a field, or a field of a field, is there.
 func (n Node) has(field string) bool {
-	ok := true
+	var ok bool
 	for name := range strings.SplitSeq(field, ".") {
 		if n, ok = n.field(name); !ok {
 			return false

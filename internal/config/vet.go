@@ -72,6 +72,7 @@ func (v *vetter) visit(y *yaml.Node, path []string, via *yaml.Node) {
 		for pair := range slices.Chunk(y.Content, 2) {
 			v.pair(pair[0], pair[1], path, via)
 		}
+	default: // no node below the document is of another kind once its alias is followed
 	}
 }
 
