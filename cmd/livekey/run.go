@@ -24,18 +24,18 @@ func (a *app) run() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
-			desk, err := admin.Listen(admin.Options{Socket: s.cfg.Socket, Health: s.cfg.Metrics, Daemon: s, Alive: s.Alive, Log: s.log})
+			desk, err := admin.Listen(ctx, admin.Options{Socket: s.cfg.Socket, Health: s.cfg.Metrics, Daemon: s, Alive: s.Alive, Log: s.log})
 			if err != nil {
 				return err
 			}
-			s.log.Info("livekey started", "version", thisBuild().Version, "keys", len(s.cfg.Keys), "sinks", len(s.cfg.Sinks),
+			s.log.InfoContext(ctx, "livekey started", "version", thisBuild().Version, "keys", len(s.cfg.Keys), "sinks", len(s.cfg.Sinks),
 				"socket", s.cfg.Socket, "state_dir", s.cfg.StateDir)
 			g, gctx := errgroup.WithContext(ctx)
 			g.Go(func() error { return desk.Serve(gctx) })
 			g.Go(func() error { return s.Run(gctx) })
 			g.Go(func() error { s.tellSystemd(gctx); return nil })
 			err = g.Wait()
-			s.log.Info("livekey stopped; what is delivered stays")
+			s.log.InfoContext(ctx, "livekey stopped; what is delivered stays")
 			return err
 		}),
 	}

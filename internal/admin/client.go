@@ -111,7 +111,7 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 	// One request on one connection: closing it is all that cancelling takes.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	status, answer, err := exchange(conn, method, path, body)
+	status, answer, err := exchange(ctx, conn, method, path, body)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -134,14 +134,14 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 	return nil
 }
 
-func exchange(conn io.ReadWriter, method, path string, body any) (status int, answer []byte, err error) {
+func exchange(ctx context.Context, conn io.ReadWriter, method, path string, body any) (status int, answer []byte, err error) {
 	var payload []byte
 	if body != nil {
 		if payload, err = json.Marshal(body); err != nil {
 			return 0, nil, err
 		}
 	}
-	req, err := http.NewRequest(method, "http://livekey"+path, bytes.NewReader(payload))
+	req, err := http.NewRequestWithContext(ctx, method, "http://livekey"+path, bytes.NewReader(payload))
 	if err != nil {
 		return 0, nil, err
 	}

@@ -101,7 +101,7 @@ func start(t testing.TB, o Options) *Client {
 		o.Socket = filepath.Join(t.TempDir(), "run", "livekey.sock")
 	}
 	o.Log = slog.New(slog.DiscardHandler)
-	s, err := Listen(o)
+	s, err := Listen(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

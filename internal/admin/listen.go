@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,7 +31,7 @@ var ErrInUse = errors.New("another livekey answers on this socket")
 // listen makes the socket at path. The file has its mode and group before it
 // has its name: it is bound under another one and renamed, which also replaces
 // what a daemon that was killed left behind.
-func listen(path string) (*net.UnixListener, error) {
+func listen(ctx context.Context, path string) (*net.UnixListener, error) {
 	fresh := filepath.Join(filepath.Dir(path), ".new") // no longer than path, whose length is limited
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes, %d are possible: set a shorter `socket:`",
@@ -39,7 +40,7 @@ func listen(path string) (*net.UnixListener, error) {
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make folder of socket: %w", err)
 	}
-	if err := replaceable(path); err != nil {
+	if err := replaceable(ctx, path); err != nil {
 		return nil, fmt.Errorf("listen on socket %s: %w", path, err)
 	}
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -68,7 +69,7 @@ func publish(fresh, path string) error {
 }
 
 // replaceable is nil if nothing is at path, or the socket of a daemon that is gone.
-func replaceable(path string) error {
+func replaceable(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -79,7 +80,8 @@ func replaceable(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return errors.New("what is there is no socket: move it away or set another `socket:`")
 	}
-	conn, err := net.DialTimeout("unix", path, probeTimeout)
+	probe := net.Dialer{Timeout: probeTimeout}
+	conn, err := probe.DialContext(ctx, "unix", path)
 	if err == nil {
 		_ = conn.Close()
 		return ErrInUse
@@ -94,7 +96,7 @@ func makeFolder(dir string) error {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // what is above the folder, as /run, is for all
 		return err
 	}
 	if err := os.Mkdir(dir, folderMode); err != nil {

@@ -44,7 +44,7 @@ func TestSocketIsNeverTooWide(t *testing.T) {
 func TestSocketOfALivingDaemonStays(t *testing.T) {
 	socket := socketIn(t)
 	c := start(t, options(socket))
-	if _, err := Listen(options(socket)); !errors.Is(err, ErrInUse) {
+	if _, err := Listen(t.Context(), options(socket)); !errors.Is(err, ErrInUse) {
 		t.Errorf("second Listen: %v", err)
 	}
 	if _, err := c.Status(t.Context()); err != nil {
@@ -54,7 +54,7 @@ func TestSocketOfALivingDaemonStays(t *testing.T) {
 
 func TestSocketOfADeadDaemonIsReplaced(t *testing.T) {
 	socket := socketIn(t)
-	l, err := listen(socket)
+	l, err := listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestListenRefuses(t *testing.T) {
 		{"a folder that is a file", filepath.Join(file, "livekey.sock"), "folder of socket"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			_, err := Listen(options(tt.socket))
+			_, err := Listen(t.Context(), options(tt.socket))
 			if err == nil || !strings.Contains(err.Error(), tt.why) {
 				t.Errorf("got %v, want a word about %q", err, tt.why)
 			}
@@ -102,7 +102,7 @@ func TestSocketGoesWithItsServer(t *testing.T) {
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			socket := socketIn(t)
-			s, err := Listen(options(socket))
+			s, err := Listen(t.Context(), options(socket))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +110,7 @@ func TestSocketGoesWithItsServer(t *testing.T) {
 				if err := os.Remove(socket); err != nil {
 					t.Fatal(err)
 				}
-				next, err := listen(socket)
+				next, err := listen(t.Context(), socket)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -147,7 +147,7 @@ func TestNoDaemonNamesTheSocket(t *testing.T) {
 }
 
 func TestHealthOverTCP(t *testing.T) {
-	s, err := Listen(Options{
+	s, err := Listen(t.Context(), Options{
 		Socket: socketIn(t), Health: "127.0.0.1:0",
 		Daemon: &fakeDaemon{missing: []string{"key GOOD"}}, Log: slog.New(slog.DiscardHandler),
 	})
@@ -157,7 +157,12 @@ func TestHealthOverTCP(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
-	defer func() { cancel(); <-done }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	}()
 	for _, tt := range []struct {
 		rule, path, host string
 		want             int

@@ -202,8 +202,8 @@ func TestAnswersHaveNoRoomForAValue(t *testing.T) {
 		}
 		switch typ.Kind() {
 		case reflect.Struct:
-			for i := range typ.NumField() {
-				walk(typ.Field(i).Type)
+			for field := range typ.Fields() {
+				walk(field.Type)
 			}
 		case reflect.Map:
 			walk(typ.Key())
@@ -217,9 +217,8 @@ func TestAnswersHaveNoRoomForAValue(t *testing.T) {
 	for _, answer := range []any{readyAnswer{}, errorAnswer{}} {
 		walk(reflect.TypeOf(answer))
 	}
-	status := reflect.TypeFor[report.Status]()
-	for i := range status.NumField() {
-		walk(status.Field(i).Type)
+	for field := range reflect.TypeFor[report.Status]().Fields() {
+		walk(field.Type)
 	}
 	if len(seen) < 10 {
 		t.Errorf("only %d types were seen", len(seen))

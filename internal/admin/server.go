@@ -47,9 +47,10 @@ type Server struct {
 }
 
 // Listen takes the socket, and the health address if there is one. An error
-// wraps ErrInUse if another daemon answers there.
-func Listen(o Options) (*Server, error) {
-	l, err := listen(o.Socket)
+// wraps ErrInUse if another daemon answers there. ctx bounds Listen alone, not
+// what it returns.
+func Listen(ctx context.Context, o Options) (*Server, error) {
+	l, err := listen(ctx, o.Socket)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,8 @@ func Listen(o Options) (*Server, error) {
 	if o.Health == "" {
 		return s, nil
 	}
-	if s.health, err = net.Listen("tcp", o.Health); err != nil {
+	var lc net.ListenConfig
+	if s.health, err = lc.Listen(ctx, "tcp", o.Health); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen on metrics address: %w", err), s.close())
 	}
 	return s, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -47,10 +48,8 @@ type request interface {
 }
 
 func (r refreshRequest) check() error {
-	for _, name := range r.Names {
-		if name == "" {
-			return &badRequest{"names: empty"}
-		}
+	if slices.Contains(r.Names, "") {
+		return &badRequest{"names: empty"}
 	}
 	return nil
 }
