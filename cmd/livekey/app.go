@@ -25,7 +25,7 @@ type app struct {
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, err io.Writer) code {
 	a := &app{in: in, out: ui.New(out), err: ui.New(err)}
-	root := a.root()
+	root := a.root() //nolint:contextcheck // the commands take ctx from cobra, which has it below
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
@@ -57,8 +57,7 @@ func (a *app) explain(cmd *cobra.Command, err error) code {
 }
 
 func (a *app) complain(err error) {
-	var faults config.Faults
-	if errors.As(err, &faults) {
+	if faults, found := errors.AsType[config.Faults](err); found {
 		_, _ = fmt.Fprintln(a.err.Out, faults.Error()) // lines with places of their own
 		return
 	}

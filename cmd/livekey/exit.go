@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/config"
@@ -32,10 +33,8 @@ var severity = [...]code{usage, internal, sinkFailed, notLive, no, unknown}
 // worst is the code that holds for all of codes together.
 func worst(codes ...code) code {
 	for _, s := range severity {
-		for _, c := range codes {
-			if c == s {
-				return s
-			}
+		if slices.Contains(codes, s) {
+			return s
 		}
 	}
 	return ok

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/livekey/livekey/internal/key"
@@ -22,15 +23,15 @@ func (a *app) printJSON(v any) error {
 // printFields prints names and texts in turn, one pair a line; an empty text is left out.
 func (a *app) printFields(pairs ...string) error {
 	width := 0
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			width = max(width, len(pairs[i]))
+	for pair := range slices.Chunk(pairs, 2) {
+		if name, text := pair[0], pair[1]; text != "" {
+			width = max(width, len(name))
 		}
 	}
 	var b strings.Builder
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			fmt.Fprintf(&b, "%s  %s\n", a.out.Paint(ui.Faint, fmt.Sprintf("%-*s", width, pairs[i])), ui.Clean(pairs[i+1]))
+	for pair := range slices.Chunk(pairs, 2) {
+		if name, text := pair[0], pair[1]; text != "" {
+			fmt.Fprintf(&b, "%s  %s\n", a.out.Paint(ui.Faint, fmt.Sprintf("%-*s", width, name)), ui.Clean(text))
 		}
 	}
 	if _, err := fmt.Fprint(a.out.Out, b.String()); err != nil {
@@ -45,12 +46,14 @@ func verdict(o key.Outcome, r key.Reason) ui.Cell {
 	if r != "" && r != key.Valid {
 		text += "/" + string(r)
 	}
-	style := ui.Warn
+	var style ui.Style
 	switch judgeOutcome(o, r) {
 	case ok:
 		style = ui.Good
 	case notLive:
 		style = ui.Bad
+	default:
+		style = ui.Warn
 	}
 	return ui.Cell{Text: text, Style: style}
 }

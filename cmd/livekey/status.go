@@ -31,8 +31,7 @@ func (a *app) status() *cobra.Command {
 			return a.watchStatus(ctx, daemon, *output)
 		}
 		s, err := daemon.Status(ctx)
-		var nobody *admin.NoDaemonError
-		if errors.As(err, &nobody) {
+		if _, nobody := errors.AsType[*admin.NoDaemonError](err); nobody {
 			return errors.Join(err, a.remembered(cfg, *output))
 		}
 		if err != nil {
