@@ -15,7 +15,7 @@ import (
 var kinds = config.Kinds{
 	Sources:  []string{"env", "file", "vault"},
 	Sinks:    []string{"directory", "env_file"},
-	Channels: []string{"log", "webhook"},
+	Channels: []string{"webhook"},
 }
 
 func TestEveryConfigOfTheReadmeIsGood(t *testing.T) {

@@ -169,7 +169,7 @@ func TestMaxAgeZeroAlwaysAsks(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsHonouredPerHostAndKey(t *testing.T) {
+func TestRetryAfterIsHonoredPerHostAndKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("a.example", limited(time.Minute), refused)
 		p := validator.NewProber()

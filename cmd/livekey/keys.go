@@ -22,7 +22,7 @@ import (
 
 // issuer is who proves a key, and what its values look like.
 type issuer struct {
-	id       string // as the config or the catalogue names it; "" if only the value can tell
+	id       string // as the config or the catalog names it; "" if only the value can tell
 	checker  validator.Checker
 	form     string
 	prefixes []string

@@ -99,7 +99,7 @@ type Channel struct {
 	Settings   Node
 }
 
-// Provider is a catalogue file of the user's own.
+// Provider is a catalog file of the user's own.
 type Provider struct {
 	Name string
 	File string

@@ -1,7 +1,7 @@
 // Package httpclient makes the only http.Clients that livekey has: no redirect is
-// followed, no proxy or TLS setting comes from the environment unless asked for, dials to
-// link-local and metadata addresses are refused after DNS, and every step has
-// a budget.
+// followed, no proxy or TLS setting comes from the environment unless asked for,
+// dials to link-local and metadata addresses are refused after DNS, and every
+// step has a budget.
 package httpclient
 
 import (
@@ -25,11 +25,11 @@ const (
 )
 
 // Options differ by what is called; the zero Options is a provider of the
-// catalogue: public roots, a few connections.
+// catalog: public roots, a few connections.
 type Options struct {
 	CAFile     string // PEM roots instead of the system's
 	ServerName string // expected in the certificate, where it is not the host's
-	// ProxyEnv honours HTTPS_PROXY and NO_PROXY. The proxy then does the last
+	// ProxyEnv honors HTTPS_PROXY and NO_PROXY. The proxy then does the last
 	// look-up, so only its own address is checked here.
 	ProxyEnv   bool
 	MaxConns   int           // per host, 0: 10

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Cell is one field of a table. text/tabwriter counts colour codes as columns,
+// Cell is one field of a table. text/tabwriter counts color codes as columns,
 // so they are added here, after the widths are known.
 type Cell struct {
 	Text  string

@@ -1,4 +1,4 @@
-// Package ui prints for people: aligned columns, colours on a terminal only, and
+// Package ui prints for people: aligned columns, colors on a terminal only, and
 // nothing that could move the cursor.
 package ui
 
@@ -15,7 +15,7 @@ type Printer struct {
 	Color bool
 }
 
-// New makes a Printer for w: with colours if it is a terminal that has them, and
+// New makes a Printer for w: with colors if it is a terminal that has them, and
 // NO_COLOR (https://no-color.org) is not set.
 func New(w io.Writer) Printer {
 	return Printer{Out: w, Color: IsTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
@@ -42,7 +42,7 @@ const (
 
 const reset = "\x1b[0m"
 
-// Paint is text in style, as it is where there are no colours.
+// Paint is text in style, as it is where there are no colors.
 func (p Printer) Paint(style Style, text string) string {
 	text = Clean(text)
 	if !p.Color || style == Plain || text == "" {

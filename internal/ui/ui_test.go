@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestColumnsAlignWithAndWithoutColour(t *testing.T) {
+func TestColumnsAlignWithAndWithoutColor(t *testing.T) {
 	table := NewTable("key", "empty", "outcome", "detail")
 	table.Row(Cell{"OPENAI_API_KEY", Title}, Text(""), Cell{"live", Good}, Text("fine"))
 	table.Row(Text("Ä"), Text(""), Cell{"unknown", Warn})
@@ -43,14 +43,14 @@ func TestNothingMovesTheCursor(t *testing.T) {
 	}
 }
 
-func TestNoColourUnlessATerminal(t *testing.T) {
+func TestNoColorUnlessATerminal(t *testing.T) {
 	f, err := os.Create(t.TempDir() + "/out")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
 	if New(f).Color || New(&bytes.Buffer{}).Color {
-		t.Error("colours into a file")
+		t.Error("colors into a file")
 	}
 }
 
