@@ -25,7 +25,6 @@ type answer struct {
 }
 
 func readAnswer(resp *http.Response) (*answer, error) {
-	defer func() { _ = resp.Body.Close() }()
 	body, err := httpclient.ReadAll(resp.Body, httpclient.MaxProviderBody)
 	if err != nil {
 		return nil, err

@@ -113,11 +113,11 @@ func (c *checker) Hosts() []string {
 
 // ID is the provider, its address and parameters.
 func (c *checker) ID() string {
-	id := c.provider.ID() + " " + c.base
+	id := []string{c.provider.ID(), c.base}
 	for _, name := range slices.Sorted(maps.Keys(c.params)) {
-		id += " " + name + "=" + strconv.Quote(c.params[name])
+		id = append(id, name+"="+strconv.Quote(c.params[name]))
 	}
-	return id
+	return strings.Join(id, " ")
 }
 
 // Pins are the identity fields that tell one owner from another.
@@ -194,6 +194,7 @@ func (c *checker) send(ctx context.Context, class *class, values func(key.Part) 
 	if err != nil {
 		return nil, unreached(err, c.host)
 	}
+	defer func() { _ = resp.Body.Close() }()
 	got, err := readAnswer(resp)
 	if err != nil {
 		return nil, unread(err, c.host)
