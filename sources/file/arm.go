@@ -73,7 +73,9 @@ func (w *watch) add(step step) (added bool, err error) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 		return true, nil // gone since the look: look again
 	case errors.Is(err, fs.ErrPermission):
-		w.source.warnOnce(step.dir, "directory cannot be watched: changes are seen at the next refresh", "err", err)
+		if w.source.warns(step.dir) {
+			w.source.log.Warn("directory cannot be watched: changes are seen at the next refresh", "path", step.dir, "err", err)
+		}
 	default:
 		return false, fmt.Errorf("watch directory %s: %w: see fs.inotify.max_user_watches", step.dir, err)
 	}

@@ -102,7 +102,7 @@ func (s *Source) Fetch(ctx context.Context, loc key.Location) (sources.Record, e
 	if err := refuse(info); err != nil {
 		return sources.Record{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	s.warnOfMode(path, info.Mode())
+	s.warnOfMode(ctx, path, info.Mode())
 
 	data, err := readAll(f, info.Size())
 	value := secret.New(data)
@@ -139,7 +139,7 @@ func (s *Source) lintPath(path string) error {
 	case isAbsolute(path):
 		return lintAbsolute(path)
 	case s.root == "":
-		return fmt.Errorf("%s is relative: write file:/// and the absolute path, or give the source a directory with path:", path)
+		return fmt.Errorf("%s is relative: write file:/// and the absolute path, or give the source a directory with `path:`", path)
 	case !filepath.IsLocal(path):
 		return fmt.Errorf("%s leaves the directory %s of its source", path, s.root)
 	}
@@ -193,17 +193,16 @@ func refuse(info fs.FileInfo) error {
 var errTooLarge = errors.New("is larger than 1 MiB: this cannot be a key")
 
 // warnOfMode says once a path that others than owner and group may read or write a key.
-func (s *Source) warnOfMode(path string, mode fs.FileMode) {
-	if mode.Perm()&0o006 == 0 {
-		return
+func (s *Source) warnOfMode(ctx context.Context, path string, mode fs.FileMode) {
+	if mode.Perm()&0o006 != 0 && s.warns(path) {
+		s.log.WarnContext(ctx, "key file open to every user", "path", path, "mode", mode.String())
 	}
-	s.warnOnce(path, "key file open to every user", "mode", mode.String())
 }
 
-func (s *Source) warnOnce(path, message string, more ...any) {
-	if _, again := s.warned.LoadOrStore(path, true); !again {
-		s.log.Warn(message, append([]any{"path", path}, more...)...)
-	}
+// warns says whether a warning about path is still to be logged, and notes that it is.
+func (s *Source) warns(path string) bool {
+	_, again := s.warned.LoadOrStore(path, true)
+	return !again
 }
 
 // readAll reads r to its end into one buffer where size, in bytes, is right. A

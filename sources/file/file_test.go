@@ -266,5 +266,5 @@ func ExampleSource_Lint() {
 		panic(err)
 	}
 	fmt.Println(src.(sources.Linter).Lint(key.Ref{Location: at("keys/a")}))
-	// Output: keys/a is relative: write file:/// and the absolute path, or give the source a directory with path:
+	// Output: keys/a is relative: write file:/// and the absolute path, or give the source a directory with `path:`
 }
