@@ -58,7 +58,7 @@ func checkSegments(path string) error {
 		case segment == "":
 			return errors.New("an empty name: no slash at the beginning, at the end or twice")
 		case segment == "." || segment == "..":
-			return errors.New("a name is . or ..")
+			return errors.New("the name . or .., which a server reads as another path")
 		case strings.ContainsFunc(segment, unicode.IsControl):
 			return errors.New("a control character inside")
 		}
