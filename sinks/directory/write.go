@@ -61,13 +61,13 @@ func (s *Sink) deliver(ctx context.Context, delivery place.Delivery) (changed bo
 			wait(ctx, readerGrace)
 		}
 		if err := d.SweepGenerations(); err != nil { // again at the next Write or start
-			s.env.Log.Warn("old generation not removed", "sink", s.env.Name, "err", err)
+			s.env.Log.WarnContext(ctx, "old generation not removed", "sink", s.env.Name, "err", err)
 		}
 	}
 	if s.Adopt && delivery.Proved {
 		for name := range files {
 			if err := d.Remove(place.Backup(name)); err != nil {
-				s.env.Log.Warn("adopted content not removed", "sink", s.env.Name, "err", err)
+				s.env.Log.WarnContext(ctx, "adopted content not removed", "sink", s.env.Name, "err", err)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package envfile
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,10 +32,7 @@ func TestConformance(t *testing.T) {
 		"more than Linux takes": strings.Repeat(canary, 10_000),
 	}
 	with := func(all map[string]string, more ...string) map[string]string {
-		out := map[string]string{}
-		for name, v := range all {
-			out[name] = v
-		}
+		out := maps.Clone(all)
 		for i := 0; i < len(more); i += 2 {
 			out[more[i]] = more[i+1]
 		}
