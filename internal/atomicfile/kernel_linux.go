@@ -19,7 +19,8 @@ func (d *Dir) InMemory() (bool, error) {
 	if err := unix.Fstatfs(int(r.self.Fd()), &st); err != nil {
 		return false, fmt.Errorf("statfs %s: %w", d.path, err)
 	}
-	return uint32(st.Type) == unix.TMPFS_MAGIC || uint32(st.Type) == unix.RAMFS_MAGIC, nil
+	magic := uint32(st.Type) //nolint:gosec // 32 bits wherever Linux runs, whatever the field has
+	return magic == unix.TMPFS_MAGIC || magic == unix.RAMFS_MAGIC, nil
 }
 
 // mounted says whether name is itself a mount point, as a file bound into a

@@ -73,7 +73,7 @@ func New() *Issuer {
 // Start serves on a free port of 127.0.0.1 until stop, which also ends the calls
 // that Slow and Endless hold.
 func (i *Issuer) Start() (url string, stop func(), err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return "", nil, fmt.Errorf("start fake issuer: %w", err)
 	}

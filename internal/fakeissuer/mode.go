@@ -34,6 +34,7 @@ func (m Mode) serve(w http.ResponseWriter, r *http.Request) {
 		reset(w)
 	case Endless:
 		endless(w)
+	case Healthy: // answers as the issuer whose key it is
 	}
 }
 

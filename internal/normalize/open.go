@@ -66,18 +66,16 @@ func field(record secret.Value, name string, form Form) (secret.Value, *Fault) {
 			return secret.Value{}, &fault
 		}
 	}
-	switch at.kind {
-	case stringNode:
+	switch {
+	case at.kind == stringNode:
 		value, bad := unescape(text[at.start+1 : at.end-1])
 		if bad >= 0 {
 			fault := Fault{Name: NotJSON, Detail: fmt.Sprintf("field %q has half of a surrogate pair, which stands for no character: store the value again", name)}.place(text, at.start+1+bad)
 			return secret.Value{}, &fault
 		}
 		return secret.New(value), nil
-	case objectNode:
-		if form == JSON {
-			return secret.New(bytes.Clone(text[at.start:at.end])), nil
-		}
+	case at.kind == objectNode && form == JSON:
+		return secret.New(bytes.Clone(text[at.start:at.end])), nil
 	}
 	wrong := Fault{
 		Name:   NotAString,
