@@ -52,8 +52,7 @@ func (a *app) configCheck() *cobra.Command {
 
 // asUsage makes a fault of the configuration exit 2, whoever found it.
 func asUsage(err error) error {
-	var faults config.Faults
-	if errors.As(err, &faults) {
+	if _, found := errors.AsType[config.Faults](err); found {
 		return err
 	}
 	return &exitError{usage, err}
@@ -92,7 +91,7 @@ func (a *app) configInit() *cobra.Command {
 			if _, err := os.Lstat(path); err == nil {
 				return misused("write config: %s is there already; move it away first", path)
 			}
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as /etc/livekey; the file in it is its owner's
 				return fmt.Errorf("write config: %w", err)
 			}
 			if err := atomicfile.Write(path, []byte(starter(filepath.Dir(path))), atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}); err != nil {
