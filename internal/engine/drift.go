@@ -22,18 +22,36 @@ func (s *sinkRun) watchDrift() {
 	})
 }
 
-// checkDrift compares the sink with what livekey wrote. A file that is gone is an
-// empty sink and filled again; other bytes are told, and replaced only where
-// the marker still stands. A value found there goes nowhere.
+// checkDrift looks at a sink that nobody writes. The writer looks by itself.
 func (s *sinkRun) checkDrift(ctx context.Context) {
-	r, ok := s.Sink.Sink.(sinks.Reader)
-	if !ok {
+	s.mu.Lock()
+	idle := !s.busy && len(s.wanted) == 0 && s.err == nil
+	if idle {
+		s.busy, s.quiet = true, make(chan struct{})
+	}
+	s.mu.Unlock()
+	if !idle {
 		return
 	}
+	s.noticeDrift(ctx)
+	s.rest()
 	s.mu.Lock()
-	busy, before := s.busy || len(s.wanted) > 0 || s.err != nil, s.has
+	if len(s.wanted) > 0 { // handed over while this looked
+		s.start()
+	}
 	s.mu.Unlock()
-	if busy || len(before) == 0 {
+}
+
+// noticeDrift compares the sink with what livekey wrote. A file that is gone is an
+// empty sink and filled again; other bytes are told, and replaced only where
+// the marker still stands. A value found there goes nowhere. Only who made the sink
+// busy calls it.
+func (s *sinkRun) noticeDrift(ctx context.Context) {
+	r, ok := s.Sink.Sink.(sinks.Reader)
+	s.mu.Lock()
+	before := s.has
+	s.mu.Unlock()
+	if !ok || len(before) == 0 {
 		return
 	}
 	content, err := r.Read(ctx)
@@ -46,10 +64,6 @@ func (s *sinkRun) checkDrift(ctx context.Context) {
 		return
 	}
 	s.mu.Lock()
-	if s.busy { // a write began while this was read
-		s.mu.Unlock()
-		return
-	}
 	s.has = found
 	for _, name := range s.changed(before, found) {
 		delete(s.kept, name)

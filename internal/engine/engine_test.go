@@ -586,3 +586,41 @@ func TestASinkThatWorksAgainAfterARestartIsNoNewsAnyMore(t *testing.T) {
 		w.wantStory("opened sink_failed", "resolved sink_failed")
 	})
 }
+
+func TestAWriteCarriesNothingBackThatSomebodyChanged(t *testing.T) {
+	for name, c := range map[string]struct {
+		found map[string]string
+		want  string // of A while its issuer cannot be asked
+	}{
+		"bytes changed by hand stay":                              {map[string]string{"A": "by hand", "B": "vB"}, "by hand"},
+		"a file that was removed is not filled with an old proof": {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				quiet := &fakeIssuer{keys: map[string]key.Verdict{}, asked: map[string]int{}}
+				quiet.is("vA", key.Live, key.Valid, "")
+				w.setup = func(o *Options) { o.Keys[0].Checker, o.Keys[0].Host = quiet, "quiet.example" }
+				w.source.set("A", "vA")
+				w.source.set("B", "vB")
+				w.issuer.is("vB", key.Live, key.Valid, "ours")
+				w.issuer.is("vB2", key.Live, key.Valid, "ours")
+				w.start()
+				defer w.stop()
+				pass(time.Second)
+				quiet.is("vA", key.Unknown, key.WrongAuthMethod, "")
+				w.sinks["app"].set(c.found, c.found != nil)
+				w.source.set("B", "vB2")
+				pass(time.Second)
+				if got := w.sinks["app"].get("B"); got != "vB2" {
+					t.Fatalf("B is %q", got)
+				}
+				if got := w.sinks["app"].get("A"); got != c.want {
+					t.Fatalf("A is %q, want %q", got, c.want)
+				}
+				if quiet.count("by hand") != 0 {
+					t.Fatal("a value found in a sink was sent to the issuer")
+				}
+			}, "A", "B")
+		})
+	}
+}

@@ -170,24 +170,33 @@ func (s *sinkRun) idle(ctx context.Context) {
 // work writes until nothing is wanted, a write fails, or ctx ends.
 func (s *sinkRun) work(ctx context.Context) {
 	for {
+		s.noticeDrift(ctx) // what another key's write carries along must be what is there
 		s.mu.Lock()
 		entries, round := s.compose()
 		if len(round) == 0 || ctx.Err() != nil {
-			s.busy = false
-			close(s.quiet)
+			s.restLocked()
 			s.mu.Unlock()
 			return
 		}
 		s.mu.Unlock()
 		if err := s.write(ctx, entries, round); err != nil {
 			s.failed(err)
-			s.mu.Lock()
-			s.busy = false
-			close(s.quiet)
-			s.mu.Unlock()
+			s.rest()
 			return
 		}
 	}
+}
+
+// rest ends what start began.
+func (s *sinkRun) rest() {
+	s.mu.Lock()
+	s.restLocked()
+	s.mu.Unlock()
+}
+
+func (s *sinkRun) restLocked() {
+	s.busy = false
+	close(s.quiet)
 }
 
 // compose makes the whole content: what is wanted, and what the sink has of every
