@@ -24,8 +24,8 @@ const (
 	Report                   // a consumer saw a 401
 )
 
-// DefaultBudget is how many calls a key may cost in a day.
-const DefaultBudget = 500
+// defaultBudget is how many calls a key may cost in a day.
+const defaultBudget = 500
 
 // callTimeout bounds one call and its control, should a Checker not do so itself.
 const callTimeout = 30 * time.Second
@@ -40,7 +40,7 @@ type Request struct {
 	Checker  Checker
 	Material proof.Material
 	Purpose  Purpose
-	Budget   int           // calls of Key a day, 0: DefaultBudget
+	Budget   int           // calls of Key a day, 0: defaultBudget
 	MaxAge   time.Duration // a live verdict this young is as good as a new one; 0: none is
 }
 
@@ -230,7 +230,7 @@ func explain(ctx context.Context, r Request) Answer {
 func exhausted(r Request, now, at time.Time) key.Verdict {
 	limit := r.Budget
 	if limit == 0 {
-		limit = DefaultBudget
+		limit = defaultBudget
 	}
 	return key.Verdict{
 		Reason: key.NotYetAsked,
@@ -244,7 +244,7 @@ func exhausted(r Request, now, at time.Time) key.Verdict {
 
 func (p *Prober) budget(name key.Name, limit int) *budget {
 	if limit == 0 {
-		limit = DefaultBudget
+		limit = defaultBudget
 	}
 	b := p.budgets[name]
 	if b == nil || b.limit != limit { // a reload that changes the limit starts the day anew

@@ -16,10 +16,10 @@ import (
 
 // Budgets of one call. A body is bounded by whoever reads it, with ReadAll.
 const (
-	DialTimeout   = 5 * time.Second
-	TLSTimeout    = 5 * time.Second
-	HeaderTimeout = 10 * time.Second
 	Timeout       = 15 * time.Second // the whole call, body included
+	dialTimeout   = 5 * time.Second
+	tlsTimeout    = 5 * time.Second
+	headerTimeout = 10 * time.Second
 	maxHeader     = 32 << 10
 	idleTimeout   = 90 * time.Second
 )
@@ -62,12 +62,12 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 	if o.ClientCert != nil {
 		tlsConf.Certificates = []tls.Certificate{*o.ClientCert}
 	}
-	dialer := &net.Dialer{Timeout: DialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConf,
-		TLSHandshakeTimeout:    TLSTimeout,
-		ResponseHeaderTimeout:  HeaderTimeout,
+		TLSHandshakeTimeout:    tlsTimeout,
+		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		MaxConnsPerHost:        orDefault(o.MaxConns, 10),
 		MaxIdleConnsPerHost:    orDefault(o.MaxConns, 10),
