@@ -144,13 +144,8 @@ func (t *turn) currentRejected(c *Version, e Checked) {
 		c.RejectedFirst = t.now
 		t.do(Refetch{Reason: "the issuer refused the current version"})
 	}
-	between := t.p.ConfirmOver
-	if t.p.ConfirmTimes > 1 {
-		between /= time.Duration(t.p.ConfirmTimes - 1)
-	}
-	c.Due = t.now.Add(max(between, e.Verdict.RetryAfter))
-	confirmed := c.Rejections >= t.p.ConfirmTimes && t.now.Sub(c.RejectedFirst) >= t.p.ConfirmOver
-	if !confirmed || e.Verdict.Control == key.ControlSilent || e.Issuer == IssuerSuspect {
+	c.Due = t.askAgain(e.Verdict)
+	if !t.confirmed(c.Rejections, c.RejectedFirst) || e.Verdict.Control == key.ControlSilent || e.Issuer == IssuerSuspect {
 		return
 	}
 	t.s.Dead = true
@@ -168,12 +163,24 @@ func (t *turn) currentDoubted(c *Version, v key.Verdict) {
 		c.DoubtedFirst = t.now
 	}
 	c.Doubts++
-	between := t.p.ConfirmOver / time.Duration(max(1, t.p.ConfirmTimes-1))
-	c.Due = t.now.Add(max(between, v.RetryAfter))
-	if c.Doubts >= t.p.ConfirmTimes && t.now.Sub(c.DoubtedFirst) >= t.p.ConfirmOver {
+	c.Due = t.askAgain(v)
+	if t.confirmed(c.Doubts, c.DoubtedFirst) {
 		c.Due = schedule.NextCheck(t.now, time.Time{}, t.p.Probe, t.p.Phase)
 		t.do(t.suspectAlert(c))
 	}
+}
+
+// askAgain spreads the rejections that confirm each other over the time that they
+// have to span.
+func (t *turn) askAgain(v key.Verdict) time.Time {
+	between := t.p.ConfirmOver / time.Duration(max(1, t.p.ConfirmTimes-1))
+	return t.now.Add(max(between, v.RetryAfter))
+}
+
+// confirmed says whether that many rejections in a row, the first of them at
+// first, are enough.
+func (t *turn) confirmed(times int, first time.Time) bool {
+	return times >= t.p.ConfirmTimes && t.now.Sub(first) >= t.p.ConfirmOver
 }
 
 // weigh looks again at a candidate that was held for a reason that may be gone.
