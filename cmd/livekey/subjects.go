@@ -8,12 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/normalize"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sources"
 	"github.com/livekey/livekey/validator/catalog"
@@ -71,8 +71,6 @@ func only(cfg *config.Config, wanted []string) (*config.Config, error) {
 	return &c, nil
 }
 
-var assignment = regexp.MustCompile(`^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=`)
-
 // ofEnvFile takes the variables of an env file that a provider's file names, or
 // that the caller does.
 func (a *app) ofEnvFile(s subject) (*config.Config, error) {
@@ -89,8 +87,8 @@ func (a *app) ofEnvFile(s subject) (*config.Config, error) {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxStdin)
 	for lines.Scan() {
-		if m := assignment.FindSubmatch(lines.Bytes()); m != nil {
-			variables = append(variables, string(m[1]))
+		if name := normalize.Assigned(lines.Bytes()); name != "" {
+			variables = append(variables, name)
 		}
 	}
 	if err := lines.Err(); err != nil {

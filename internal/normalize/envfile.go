@@ -12,6 +12,16 @@ import (
 // libraries agree to read it. "export" is the shells' alone, and harmless.
 var assignment = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)=`)
 
+// Assigned is the variable that a line of an env file assigns, "" if it is none
+// of NAME=value.
+func Assigned(line []byte) string {
+	m := assignment.FindSubmatch(line)
+	if m == nil {
+		return ""
+	}
+	return string(m[1])
+}
+
 // variable takes a variable out of an env file. The parsers in use disagree about
 // much; what they do not all read alike is a fault instead of a guess.
 func variable(text []byte, name string) (secret.Value, *Fault) {
