@@ -75,7 +75,7 @@ func TestPowerCutsOfARealDisk(t *testing.T) {
 				most := int(begun.Load())
 				if i%2 == 1 {
 					during++
-					<-done
+					t.Logf("cut %d: the writer ended with: %v", i, <-done)
 				}
 				disk.unmount(t)
 				disk.mount(t)

@@ -105,10 +105,7 @@ func TestEverySyscallOfADelivery(t *testing.T) {
 // prepare makes a directory with the old content and returns the sink's path.
 func (s scenario) prepare(t *testing.T) (dir, path string) {
 	t.Helper()
-	dir, err := os.MkdirTemp(t.TempDir(), "d")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir = t.TempDir()
 	path = filepath.Join(dir, "in", "sink")
 	if s.old != nil {
 		if err := deliver(t, s.sink(t, path), s.old); err != nil {
@@ -183,7 +180,7 @@ func (s scenario) at(t *testing.T, writer string, p point) (saw string, err erro
 	committed, noticed := bytes.Contains(out, []byte("committed\n")), bytes.Contains(out, []byte("noticed: "))
 	killed := strings.HasPrefix(p.fault, "signal")
 	if killed == (committed || noticed) {
-		return "", fmt.Errorf("the fault did not happen as planned: %v\n%s", runErr, out)
+		return "", errors.Join(fmt.Errorf("the fault did not happen as planned:\n%s", out), runErr)
 	}
 	if saw, err = s.see(path); err != nil {
 		return "", err

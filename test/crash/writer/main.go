@@ -27,7 +27,7 @@ import (
 
 // One thread makes all file calls, so the n-th call of a kind is the same in
 // every run.
-func init() { runtime.LockOSThread() }
+func init() { runtime.LockOSThread() } //nolint:gochecknoinits // only an init keeps main on the first thread
 
 var kinds = map[string]func(sinks.Env, config.Node) (sinks.Sink, error){
 	"env_file":  envfile.FromConfig,
@@ -67,7 +67,7 @@ func run(kind, path, settings string, values []string) error {
 }
 
 // hurried cuts the wait for readers of an old generation short, and nothing else.
-type hurried struct{ context.Context }
+type hurried struct{ context.Context } //nolint:containedctx // it is a context: the one it holds, but for Done
 
 func (hurried) Done() <-chan struct{} { return closed }
 
