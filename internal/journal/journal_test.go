@@ -280,7 +280,7 @@ func TestManyWritersAtOnce(t *testing.T) {
 // The journal against a map, with kills.
 func TestAnySequenceReadsBackAsAMap(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "") //nolint:usetesting // one for each sequence
+		dir, err := os.MkdirTemp(t.TempDir(), "") // one for each sequence
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(dir, FileName), encode(body{Kind: metaKind, V: json.RawMessage(`{"format":1}`)}), 0o600))
 		j := open(t, dir)
