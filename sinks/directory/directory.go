@@ -114,11 +114,7 @@ func (s *Sink) Read(ctx context.Context) (c sinks.Content, err error) {
 	if err := ctx.Err(); err != nil {
 		return sinks.Content{}, err
 	}
-	a, err := s.Attr()
-	if err != nil {
-		return sinks.Content{}, err
-	}
-	d, err := s.Open(s.Location, a, false)
+	d, _, err := s.Open(s.Location, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return sinks.Content{}, nil
 	}
@@ -140,11 +136,7 @@ func (s *Sink) Probe(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	a, err := s.Attr()
-	if err != nil {
-		return err
-	}
-	d, err := s.Open(s.Location, a, true)
+	d, a, err := s.Open(s.Location, true)
 	if err != nil {
 		return err
 	}

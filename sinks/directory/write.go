@@ -19,11 +19,7 @@ func (s *Sink) Write(ctx context.Context, entries []sinks.Entry) (changed bool, 
 }
 
 func (s *Sink) deliver(ctx context.Context, delivery place.Delivery) (changed bool, err error) {
-	a, err := s.Attr()
-	if err != nil {
-		return false, err
-	}
-	d, err := s.Open(s.Location, a, true)
+	d, a, err := s.Open(s.Location, true)
 	if err != nil {
 		return false, err
 	}
@@ -118,7 +114,7 @@ func (s *Sink) replace(d *atomicfile.Dir, files map[string][]byte, a atomicfile.
 }
 
 func (s *Sink) flipAgain(files map[string][]byte, a atomicfile.Attr) error {
-	d, err := s.Open(s.Location, a, false)
+	d, _, err := s.Open(s.Location, false)
 	if err != nil {
 		return err
 	}

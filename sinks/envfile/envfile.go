@@ -109,11 +109,7 @@ func (s *Sink) Read(ctx context.Context) (c sinks.Content, err error) {
 }
 
 func (s *Sink) lookAlone() (present, error) {
-	a, err := s.Attr()
-	if err != nil {
-		return present{}, err
-	}
-	d, err := s.Open(s.dir, a, false)
+	d, _, err := s.Open(s.dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return present{}, nil
 	}
@@ -130,11 +126,7 @@ func (s *Sink) Probe(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	a, err := s.Attr()
-	if err != nil {
-		return err
-	}
-	d, err := s.Open(s.dir, a, true)
+	d, a, err := s.Open(s.dir, true)
 	if err != nil {
 		return err
 	}

@@ -21,11 +21,7 @@ func (s *Sink) Write(ctx context.Context, entries []sinks.Entry) (changed bool, 
 }
 
 func (s *Sink) deliver(delivery place.Delivery) (changed bool, err error) {
-	a, err := s.Attr()
-	if err != nil {
-		return false, err
-	}
-	d, err := s.Open(s.dir, a, true)
+	d, a, err := s.Open(s.dir, true)
 	if err != nil {
 		return false, err
 	}
@@ -104,7 +100,7 @@ func (s *Sink) replace(d *atomicfile.Dir, want []byte, a atomicfile.Attr, delive
 }
 
 func (s *Sink) writeAgain(want []byte, a atomicfile.Attr) error {
-	d, err := s.Open(s.dir, a, false)
+	d, _, err := s.Open(s.dir, false)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func id(name string, lookup func() (string, error)) (int, error) {
 	}
 	text, err := lookup()
 	if err != nil {
-		return -1, err
+		return -1, errors.New(err.Error()) // not as it is: a missing /etc/passwd is no missing sink
 	}
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
@@ -102,9 +102,13 @@ func id(name string, lookup func() (string, error)) (int, error) {
 	return int(n), nil
 }
 
-// Open opens dir, the sink's directory, for files with a. create makes it, and
-// what is missing above it, where that is the sink's to decide.
-func (s Settings) Open(dir string, a atomicfile.Attr, create bool) (*atomicfile.Dir, error) {
+// Open opens dir, the sink's directory, and looks up the Attr of its files. create
+// makes it, and what is missing above it, where that is the sink's to decide.
+func (s Settings) Open(dir string, create bool) (*atomicfile.Dir, atomicfile.Attr, error) {
+	a, err := s.Attr()
+	if err != nil {
+		return nil, a, err
+	}
 	o := atomicfile.Options{Reader: a.UID, AllowUnsafe: s.AllowUnsafeDir}
 	if create {
 		own := a.Dir()
@@ -112,7 +116,7 @@ func (s Settings) Open(dir string, a atomicfile.Attr, create bool) (*atomicfile.
 	}
 	d, err := atomicfile.Open(dir, o)
 	if err != nil {
-		return nil, err
+		return nil, a, err
 	}
 	if s.RequireTmpfs {
 		inMemory, err := d.InMemory()
@@ -120,10 +124,10 @@ func (s Settings) Open(dir string, a atomicfile.Attr, create bool) (*atomicfile.
 			err = fmt.Errorf("%s is on a disk, and require_tmpfs is set: use a path below /run, or mount a tmpfs there", dir)
 		}
 		if err != nil {
-			return nil, errors.Join(err, d.Close())
+			return nil, a, errors.Join(err, d.Close())
 		}
 	}
-	return d, nil
+	return d, a, nil
 }
 
 // Variable says whether name can be an environment variable. No such name is a
