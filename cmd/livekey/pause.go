@@ -14,7 +14,7 @@ func (a *app) pause() *cobra.Command {
 	var long time.Duration
 	cmd := &cobra.Command{
 		Use:   "pause [NAME] --for D --reason R",
-		Short: "Prove and alert, but write and reload nothing",
+		Short: "Prove and alert, but write nothing",
 		Args:  expects(0, 1, "at most one NAME"),
 	}
 	cmd.Flags().DurationVar(&long, "for", 0, "how long, like 90m; a pause ends by itself")
