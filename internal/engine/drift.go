@@ -51,12 +51,18 @@ func (s *sinkRun) noticeDrift(ctx context.Context) {
 	s.mu.Lock()
 	before := s.has
 	s.mu.Unlock()
-	if !ok || len(before) == 0 {
+	if !ok {
 		return
 	}
 	content, err := r.Read(ctx)
 	if err != nil {
-		s.failed(err)
+		if len(before) > 0 {
+			s.failed(err) // else there is nothing to miss, and a write says it
+		}
+		return
+	}
+	if len(before) == 0 {
+		s.noticeForeign(content)
 		return
 	}
 	found := s.prints(content)
@@ -71,8 +77,24 @@ func (s *sinkRun) noticeDrift(ctx context.Context) {
 	if content.Exists && content.Marked {
 		s.take(content)
 	}
+	s.noteForeign(content)
 	s.mu.Unlock()
 	s.drifted(content, before, found)
+}
+
+// noticeForeign looks at a sink that livekey never wrote. Where somebody's file is
+// gone, there is an empty sink to fill.
+func (s *sinkRun) noticeForeign(content sinks.Content) {
+	s.mu.Lock()
+	before := s.foreign
+	s.noteForeign(content)
+	left := s.foreign
+	s.mu.Unlock()
+	for name := range before {
+		if !left[name] {
+			s.e.keys[name].post(rotation.Lacked{At: now(), How: rotation.LackingAll})
+		}
+	}
 }
 
 func (s *sinkRun) drifted(content sinks.Content, before, found map[string]key.Fingerprint) {

@@ -248,6 +248,9 @@ func (e *Engine) startupOver() {
 		for _, s := range e.sinks {
 			s.idle(ctx)
 		}
+		for _, k := range e.keys { // until it has heard what was written
+			k.idle(ctx)
+		}
 		e.settle.Do(func() { close(e.started) })
 	})
 }

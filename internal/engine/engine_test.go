@@ -233,26 +233,6 @@ func TestAliveNeedsNobody(t *testing.T) {
 	})
 }
 
-func TestSourceOutageIsToldAndEnds(t *testing.T) {
-	bubble(t, func(_ *testing.T, w *world) {
-		w.source.set("K", "v1")
-		w.issuer.is("v1", key.Live, key.Valid, "ours")
-		w.start()
-		defer w.stop()
-		pass(time.Second)
-		w.source.fail(errBoom)
-		pass(10 * time.Minute)
-		w.wantSink("v1")
-		w.wantStory("opened source_unreachable")
-		w.source.set("K", "v2")
-		w.issuer.is("v2", key.Live, key.Valid, "ours")
-		w.source.fail(nil)
-		pass(5 * time.Second)
-		w.wantSink("v2")
-		w.wantStory("opened source_unreachable", "resolved source_unreachable")
-	})
-}
-
 func TestAFailingSinkDelaysNoOther(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.sinks["bad"] = &fakeSink{err: errBoom}
@@ -387,47 +367,6 @@ func TestDriftIsToldAndMendedWhereTheMarkerStands(t *testing.T) {
 	}
 }
 
-func TestAlertsSurviveARestartAndAnOutageOfTheReceiver(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.source.set("K", "v1")
-		w.channel.fail(errBoom)
-		w.start()
-		pass(time.Hour) // v1 is dead: candidate_rejected, and nobody hears it
-		w.stop()
-		w.start()
-		pass(10 * time.Minute)
-		w.stop()
-		w.wantStory()
-		w.channel.fail(nil)
-		w.start()
-		defer w.stop()
-		pass(time.Minute)
-		w.wantStory("opened candidate_rejected")
-		id := w.channel.got[0].Data.ID
-		if open := w.e.Status().Alerts; len(open) != 1 || open[0].ID != id {
-			t.Fatalf("told %s, open %+v", id, open)
-		}
-	})
-}
-
-func TestAnAlertThatIsRefusedForGoodBlocksNoOther(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		w.source.set("K", "bad")
-		w.channel.fail(alerts.ErrRefused)
-		w.start()
-		defer w.stop()
-		pass(5 * time.Second)
-		if w.channel.seen != 1 {
-			t.Fatalf("sent %d times", w.channel.seen)
-		}
-		w.channel.fail(nil)
-		w.issuer.is("v1", key.Live, key.Valid, "ours")
-		w.source.set("K", "v1")
-		pass(5 * time.Second)
-		w.wantStory("resolved candidate_rejected")
-	})
-}
-
 func TestApproveOverrulesOwnerAndRankNeverTheIssuer(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		w.source.set("K", "v1")
@@ -551,42 +490,6 @@ func TestOnceEndsWhenEverythingIsDelivered(t *testing.T) {
 	})
 }
 
-func TestAlertsOfWhatTheConfigHasNoMoreEnd(t *testing.T) {
-	bubble(t, func(_ *testing.T, w *world) {
-		w.source.set("A", "vA")
-		w.issuer.is("vA", key.Live, key.Valid, "ours")
-		w.source.set("B", "dead")
-		w.start()
-		pass(5 * time.Second)
-		w.stop()
-		w.keys = []string{"A"}
-		w.start()
-		defer w.stop()
-		pass(time.Second)
-		w.wantStory("opened candidate_rejected", "resolved candidate_rejected")
-	}, "A", "B")
-}
-
-func TestASinkThatWorksAgainAfterARestartIsNoNewsAnyMore(t *testing.T) {
-	bubble(t, func(_ *testing.T, w *world) {
-		w.source.set("K", "v1")
-		w.issuer.is("v1", key.Live, key.Valid, "ours")
-		w.start()
-		pass(time.Second)
-		w.sinks["app"].fail(errBoom)
-		w.issuer.is("v2", key.Live, key.Valid, "ours")
-		w.source.set("K", "v2")
-		pass(time.Second)
-		w.stop()
-		w.source.set("K", "v1")
-		w.sinks["app"].fail(nil)
-		w.start()
-		defer w.stop()
-		pass(time.Minute)
-		w.wantStory("opened sink_failed", "resolved sink_failed")
-	})
-}
-
 func TestAWriteCarriesNothingBackThatSomebodyChanged(t *testing.T) {
 	for name, c := range map[string]struct {
 		found map[string]string
@@ -623,4 +526,90 @@ func TestAWriteCarriesNothingBackThatSomebodyChanged(t *testing.T) {
 			}, "A", "B")
 		})
 	}
+}
+
+func TestAnExceptionForAnEmptySinkReplacesNothing(t *testing.T) {
+	theirs := map[string]string{"K": "by hand"}
+	for name, c := range map[string]struct {
+		first func(w *world) // before livekey starts
+		later func(w *world) // while it waits for the issuer
+		want  string
+	}{
+		"somebody's file is there":        {first: func(w *world) { w.sinks["app"].set(theirs, false) }, want: "by hand"},
+		"somebody's file comes meanwhile": {later: func(w *world) { w.sinks["app"].set(theirs, false) }, want: "by hand"},
+		"somebody's file goes": {
+			first: func(w *world) { w.sinks["app"].set(theirs, false) },
+			later: func(w *world) { w.sinks["app"].set(nil, false) }, want: "v1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(_ *testing.T, w *world) {
+				w.policy = func(p *rotation.Policy) { p.PublishIfEmpty = true }
+				w.source.set("K", "v1")
+				w.issuer.blocked(key.Transient)
+				if c.first != nil {
+					c.first(w)
+				}
+				w.start()
+				defer w.stop()
+				pass(29 * time.Second)
+				if c.later != nil {
+					c.later(w)
+				}
+				pass(2 * time.Minute)
+				w.wantSink(c.want)
+				w.issuer.is("v1", key.Live, key.Valid, "ours")
+				w.issuer.blocked("")
+				pass(5 * time.Minute)
+				w.wantSink("v1")
+			})
+		})
+	}
+}
+
+func TestDriftEndsWhenTheBytesOfSomebodyElseAreGone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		quiet := &fakeIssuer{keys: map[string]key.Verdict{}, asked: map[string]int{}}
+		quiet.is("vA", key.Live, key.Valid, "ours")
+		w.setup = func(o *Options) { o.Keys[0].Checker, o.Keys[0].Host = quiet, "quiet.example" }
+		w.source.set("A", "vA")
+		w.source.set("B", "vB")
+		w.issuer.is("vB", key.Live, key.Valid, "ours")
+		w.issuer.is("vB2", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		quiet.blocked(key.Transient)
+		w.sinks["app"].set(map[string]string{"A": "by hand", "B": "vB"}, true)
+		pass(time.Minute)
+		w.source.set("B", "vB2") // carries the bytes along
+		pass(time.Minute)
+		w.wantSink("by hand")
+		w.wantStory("opened drift")
+		quiet.blocked("")
+		pass(10 * time.Minute)
+		w.wantSink("vA")
+		w.wantStory("opened drift", "resolved drift")
+	}, "A", "B")
+}
+
+func TestOnceKnowsWhatItPublishedUnproved(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.policy = func(p *rotation.Policy) { p.PublishIfEmpty = true }
+		w.source.set("K", "v1")
+		w.issuer.blocked(key.Transient)
+		o, j := w.options()
+		defer j.Close()
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Once(context.Background(), time.Second); err != nil {
+			t.Fatal(err)
+		}
+		w.wantSink("v1")
+		if c := e.Status().Keys[0].Current; c == nil || c.Unproved != key.Transient {
+			t.Fatalf("status says %+v of what is in the sink", c)
+		}
+	})
 }

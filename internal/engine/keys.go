@@ -249,7 +249,7 @@ func (k *keyRun) deliver(a rotation.Deliver) {
 				continue
 			}
 		}
-		s.want(k.Name, entry{proved: p, at: v.CheckedAt, maxAge: k.Policy.Probe})
+		s.want(k.Name, entry{proved: p, at: v.CheckedAt, maxAge: k.Policy.Probe, fills: a.Exception.FillsOnly()})
 	}
 }
 

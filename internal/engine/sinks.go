@@ -35,6 +35,7 @@ type sinkRun struct {
 	kept      map[key.Name]entry // what the sink has
 	wanted    map[key.Name]entry // what is to be there instead
 	has       map[string]key.Fingerprint
+	foreign   map[key.Name]bool // keys under whose variables the sink has bytes of somebody else
 	busy      bool
 	quiet     chan struct{} // closed when busy ends; nil before it ever began
 	failures  int
@@ -47,6 +48,7 @@ type entry struct {
 	proved proof.Proved
 	at     time.Time     // of the proof
 	maxAge time.Duration // an older proof is renewed before it is used
+	fills  bool          // by an exception that is for an empty sink only
 }
 
 func (n entry) print() key.Fingerprint { return n.proved.Material().Fingerprint }
@@ -64,11 +66,12 @@ func (s *sinkRun) open(ctx context.Context) {
 		s.e.alerts.resolve(s.subject(), key.SinkFailed, "it can be written again")
 	}
 	content, ours := s.look(ctx)
-	if !ours {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !ours {
+		s.noteForeign(content)
+		return
+	}
 	s.take(content)
 	if maps.Equal(s.has, record.Has) {
 		s.e.alerts.resolve(s.subject(), key.Drift, "it has what livekey wrote")
@@ -113,6 +116,25 @@ func (s *sinkRun) take(content sinks.Content) {
 		k.mu.Unlock()
 		if p, err := proof.Except(proof.Kept, m, key.Verdict{Fingerprint: m.Fingerprint, Reason: key.NotYetAsked}); err == nil {
 			s.kept[name] = entry{proved: p}
+		}
+	}
+}
+
+// noteForeign takes note of the keys under whose variables somebody else's file has
+// something: for them the sink is not empty. The caller holds mu.
+func (s *sinkRun) noteForeign(content sinks.Content) {
+	s.foreign = map[key.Name]bool{}
+	if content.Marked {
+		return
+	}
+	for _, name := range s.Keys {
+		if _, own := s.kept[name]; own {
+			continue
+		}
+		for variable := range s.e.keys[name].Env {
+			if _, there := content.Values[variable]; there {
+				s.foreign[name] = true
+			}
 		}
 	}
 }
@@ -209,6 +231,10 @@ func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
 			s.e.keys[name].post(rotation.Outdated{At: now(), Fingerprint: n.print()})
 			continue
 		}
+		if n.fills && s.foreign[name] { // filled by somebody else meanwhile
+			delete(s.wanted, name)
+			continue
+		}
 		round[name] = n
 	}
 	if len(round) == 0 {
@@ -263,7 +289,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 	record.Path, record.Has, record.Intent = s.Path, prints, nil
 	s.e.keep(s.e.store.Put(kindSink, s.Name, record))
 	s.mu.Lock()
-	s.has, s.failures, s.err, s.writtenAt = prints, 0, nil, record.WrittenAt
+	s.has, s.foreign, s.failures, s.err, s.writtenAt = prints, nil, 0, nil, record.WrittenAt
 	for name, n := range round {
 		s.kept[name] = n
 		if w, ok := s.wanted[name]; ok && w.print() == n.print() {
@@ -272,7 +298,9 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 	}
 	s.mu.Unlock()
 	s.e.alerts.resolve(s.subject(), key.SinkFailed, "it was written")
-	s.e.alerts.resolve(s.subject(), key.Drift, "it was written")
+	if s.asMeant(round) {
+		s.e.alerts.resolve(s.subject(), key.Drift, "it was written")
+	}
 	if changed {
 		s.e.log.InfoContext(ctx, "sink written", "sink", s.Name, "path", s.Path)
 	}
@@ -281,6 +309,29 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 		k.post(rotation.Delivered{At: at, Fingerprint: n.print(), Lacking: k.lacking(n.print()), Unproved: n.proved.Unproved()})
 	}
 	return nil
+}
+
+// asMeant says whether what a write carried along is what its keys want there, and
+// not the bytes of somebody who changed the sink.
+func (s *sinkRun) asMeant(round map[key.Name]entry) bool {
+	s.mu.Lock()
+	kept := maps.Clone(s.kept)
+	s.mu.Unlock()
+	for name, n := range kept {
+		if _, written := round[name]; !written && !s.e.keys[name].wants(n.print()) {
+			return false
+		}
+	}
+	return true
+}
+
+// wants says whether f is the version that the sinks of the key are to have.
+func (k *keyRun) wants(f key.Fingerprint) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.ContainsFunc([]*rotation.Version{k.state.Current, k.state.Delivering}, func(v *rotation.Version) bool {
+		return v != nil && v.Fingerprint == f
+	})
 }
 
 // failed tells that the sink cannot be written, and sets when to try again.
@@ -318,12 +369,13 @@ func (s *sinkRun) affected() []string {
 	return names
 }
 
-// hasVersion says whether the sink has exactly this version of a key.
+// hasVersion says whether the sink has exactly this version of a key. One with bytes
+// of somebody else is not empty.
 func (s *sinkRun) hasVersion(name key.Name, f key.Fingerprint) (has, empty bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, ok := s.kept[name]
-	return ok && n.print() == f, !ok
+	return ok && n.print() == f, !ok && !s.foreign[name]
 }
 
 func (k *keyRun) anySinkHas(f key.Fingerprint) bool {
