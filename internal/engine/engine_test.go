@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/rotation"

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/key"
+)
+
+func TestSourceOutageIsToldAndEnds(t *testing.T) {
+	bubble(t, func(_ *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		w.source.fail(errBoom)
+		pass(10 * time.Minute)
+		w.wantSink("v1")
+		w.wantStory("opened source_unreachable")
+		w.source.set("K", "v2")
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.fail(nil)
+		pass(5 * time.Second)
+		w.wantSink("v2")
+		w.wantStory("opened source_unreachable", "resolved source_unreachable")
+	})
+}
+
+func TestAlertsSurviveARestartAndAnOutageOfTheReceiver(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.channel.fail(errBoom)
+		w.start()
+		pass(time.Hour) // v1 is dead: candidate_rejected, and nobody hears it
+		w.stop()
+		w.start()
+		pass(10 * time.Minute)
+		w.stop()
+		w.wantStory()
+		w.channel.fail(nil)
+		w.start()
+		defer w.stop()
+		pass(time.Minute)
+		w.wantStory("opened candidate_rejected")
+		id := w.channel.got[0].Data.ID
+		if open := w.e.Status().Alerts; len(open) != 1 || open[0].ID != id {
+			t.Fatalf("told %s, open %+v", id, open)
+		}
+	})
+}
+
+func TestAnAlertThatIsRefusedForGoodBlocksNoOther(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "bad")
+		w.channel.fail(alerts.ErrRefused)
+		w.start()
+		defer w.stop()
+		pass(5 * time.Second)
+		if w.channel.seen != 1 {
+			t.Fatalf("sent %d times", w.channel.seen)
+		}
+		w.channel.fail(nil)
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.source.set("K", "v1")
+		pass(5 * time.Second)
+		w.wantStory("resolved candidate_rejected")
+	})
+}
+
+func TestAlertsOfWhatTheConfigHasNoMoreEnd(t *testing.T) {
+	bubble(t, func(_ *testing.T, w *world) {
+		w.source.set("A", "vA")
+		w.issuer.is("vA", key.Live, key.Valid, "ours")
+		w.source.set("B", "dead")
+		w.start()
+		pass(5 * time.Second)
+		w.stop()
+		w.keys = []string{"A"}
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		w.wantStory("opened candidate_rejected", "resolved candidate_rejected")
+	}, "A", "B")
+}
+
+func TestASinkThatWorksAgainAfterARestartIsNoNewsAnyMore(t *testing.T) {
+	bubble(t, func(_ *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		pass(time.Second)
+		w.sinks["app"].fail(errBoom)
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v2")
+		pass(time.Second)
+		w.stop()
+		w.source.set("K", "v1")
+		w.sinks["app"].fail(nil)
+		w.start()
+		defer w.stop()
+		pass(time.Minute)
+		w.wantStory("opened sink_failed", "resolved sink_failed")
+	})
+}
