@@ -23,7 +23,7 @@ type Entry struct {
 // engine has one writer per sink.
 type Sink interface {
 	// Probe checks, without a value, that Write could work, and removes what a
-	// crash left behind. It runs at start and at reload.
+	// crash left behind. It runs at start.
 	Probe(ctx context.Context) error
 	// Write makes entries the whole content of the sink, sorted by variable: readers
 	// see the old content or the new. It reads the result back, compares, and

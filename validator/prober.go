@@ -247,7 +247,7 @@ func (p *Prober) budget(name key.Name, limit int) *budget {
 		limit = defaultBudget
 	}
 	b := p.budgets[name]
-	if b == nil || b.limit != limit { // a reload that changes the limit starts the day anew
+	if b == nil || b.limit != limit { // another limit starts the day anew
 		b = &budget{limit: limit, Budget: schedule.NewBudget(limit)}
 		p.budgets[name] = b
 	}
