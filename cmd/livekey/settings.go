@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/livekey/livekey/internal/config"
 )
@@ -27,13 +28,16 @@ func (a *app) settings() (*config.Config, error) {
 }
 
 // desk is where the daemon answers and what it keeps. A config that has a fault, or
-// that only the daemon may read, keeps nobody from asking the daemon about it.
+// that only the daemon may read, keeps nobody from asking the daemon about it; of
+// one with a fault nothing else is taken: a secret may stand in it by mistake.
 func (a *app) desk() (*config.Config, error) {
 	cfg, err := a.settings()
 	var faults config.Faults
 	switch {
-	case err == nil, errors.As(err, &faults) && cfg != nil:
+	case err == nil:
 		return cfg, nil
+	case errors.As(err, &faults) && cfg != nil && filepath.IsAbs(cfg.Socket) && filepath.IsAbs(cfg.StateDir):
+		return &config.Config{Socket: cfg.Socket, StateDir: cfg.StateDir}, nil
 	case a.configFile != "":
 		return nil, err
 	case errors.Is(err, fs.ErrPermission):
