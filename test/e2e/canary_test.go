@@ -241,9 +241,11 @@ func (l *leak) everyCommand() {
 		"policy: {probe: " + value() + ", budget: " + value() + "}\n" + value() + ": 1\n",
 		"keys: [" + value() + "\n  ]: {" + value(),
 		"A=" + value() + "\n",
-		// Not in socket: which one was tried is what the user has to be told.
-		"state_dir: " + value() + "\nlog: {level: " + value() + ", format: " + value() + "}\n",
+		"state_dir: " + value() + "\nsocket: " + value() + "\nlog: {level: " + value() + ", format: " + value() + "}\n",
 	} {
+		if !strings.Contains(bad, "state_dir") { // never the machine's own
+			bad = "state_dir: " + l.path("state") + "\nsocket: " + l.path("other.sock") + "\n" + bad
+		}
 		must(l.t, os.WriteFile(l.path("source/livekey.yaml"), []byte(bad), 0o600))
 		must(l.t, os.Rename(l.path("source/livekey.yaml"), l.path(configName)))
 		for _, args := range [][]string{{"config", "check"}, {"config", "show"}, {"run"}, {"check"}, {"status"}} {

@@ -28,9 +28,10 @@ var noAnswer = trouble{"no answer", func(_ http.ResponseWriter, r *http.Request,
 	panic(http.ErrAbortHandler)
 }}
 
-func notZero(n *atomic.Int64) func() error {
+// more waits until n is more than least.
+func more(n *atomic.Int64, least int64) func() error {
 	return func() error {
-		if n.Load() == 0 {
+		if n.Load() <= least {
 			return errNotYet
 		}
 		return nil
