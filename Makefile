@@ -26,7 +26,7 @@ lint: ## golangci-lint, built once into the user's cache
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@test/run/fuzz.sh $(FUZZTIME)
 
-bench: ## the figures of the README, each beside its floor
+bench: build ## the figures of the README, each beside its floor and limit
 	@test/run/bench.sh
 
 soak: build ## the drill and the property tests again and again for SOAK (10m)
