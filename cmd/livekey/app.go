@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,12 @@ func (a *app) explain(cmd *cobra.Command, err error) code {
 	switch {
 	case err == nil:
 		return ok
+	case errors.Is(err, context.Canceled) && cmd.Context().Err() != nil:
+		if ui.IsTerminal(a.err.Out) {
+			a.note("") // it echoes ^C in the middle of a line
+		}
+		a.complain(errInterrupted)
+		return internal
 	case errors.As(err, &ran):
 		c := codeOf(ran.err)
 		a.complain(ran.err)
@@ -69,6 +76,9 @@ func (a *app) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.err.Out, format+"\n", args...)
 }
 
+// errInterrupted is the end of a command that Ctrl-C or SIGTERM stopped before it was done.
+var errInterrupted = errors.New("interrupted")
+
 // ranError tells what a command returned from what cobra refused.
 type ranError struct{ err error }
 
@@ -89,12 +99,13 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "livekey",
 		Short: "Deliver API keys that were proved live, and say when one dies",
-		Long: "livekey pulls API keys from secret backends, proves each one with a live call to its issuer,\n" +
-			"delivers only proved keys, and says at once when one that was rotated starts returning 401.",
+		Long: "livekey pulls API keys from secret backends, proves each one with a live call\n" +
+			"to its issuer, delivers only proved keys, and says at once when one that was\n" +
+			"rotated starts returning 401.",
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
-		"`FILE` (default /etc/livekey/livekey.yaml, then $XDG_CONFIG_HOME/livekey/livekey.yaml)")
+		"the config `FILE`; by default /etc/livekey/livekey.yaml,\nthen $XDG_CONFIG_HOME/livekey/livekey.yaml")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		a.run(), a.once(), a.check(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(),
@@ -155,7 +166,7 @@ func (a *app) daemon() (*admin.Client, error) {
 func expects(least, most int, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {
-			return fmt.Errorf("expected %s, got %d arguments: %s", what, len(args), strings.Join(args, " "))
+			return fmt.Errorf("expected %s, got %s", what, cmp.Or(strings.Join(args, " "), "nothing"))
 		}
 		return nil
 	}

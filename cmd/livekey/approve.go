@@ -13,8 +13,8 @@ func (a *app) approve() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "approve NAME [VERSION]",
 		Short: "Deliver a held candidate on your word; who and why are kept",
-		Long: "Deliver a held candidate although it is worse, of another owner, or older than what is delivered.\n" +
-			"It is proved again first: a dead or malformed one is never delivered.",
+		Long: "Deliver a held candidate although it is worse, of another owner, or older than\n" +
+			"what is delivered. It is proved again first: a dead or malformed one is never\ndelivered.",
 		Args: expects(1, 2, "NAME [VERSION]"),
 		RunE: act(func(ctx context.Context, args []string) error {
 			daemon, err := a.daemon()
@@ -28,6 +28,6 @@ func (a *app) approve() *cobra.Command {
 			return daemon.Approve(ctx, key.Name(args[0]), version, reason)
 		}),
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the `TEXT` that is kept")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, as `TEXT` that is kept with who")
 	return cmd
 }

@@ -26,13 +26,14 @@ func (a *app) check() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [NAME…]",
 		Short: "Prove keys now with a live call, deliver nothing; needs no daemon",
-		Long: "Prove keys now with one live call each, and deliver nothing. Which keys: those of the config or, without\n" +
-			"one, of the environment; or of --env-file FILE; or one value on standard input with --stdin --provider P.",
+		Long: "Prove keys now with one live call each, and deliver nothing. Which keys: those of\n" +
+			"the config or, without one, of the environment; or of --env-file FILE; or one\n" +
+			"value on standard input with --stdin --provider NAME.",
 		Args: expects(0, -1, "names of keys"),
 	}
 	output := outputFlag(cmd)
 	cmd.Flags().BoolVar(&s.stdin, "stdin", false, "prove the value on standard input")
-	cmd.Flags().StringVar(&s.provider, "provider", "", "who issued it, of `livekey providers`")
+	cmd.Flags().StringVar(&s.provider, "provider", "", "who issued it: a `NAME` that \"livekey providers\" lists")
 	cmd.Flags().BoolVar(&s.trim, "trim", false, "take blanks and newlines at both ends away first")
 	cmd.Flags().StringVar(&s.envFile, "env-file", "", "prove the variables of `FILE`")
 	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "give up after `D`")

@@ -19,8 +19,9 @@ func (a *app) clean() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove the files of sinks that the config no longer has",
-		Long: "List the files that livekey wrote for sinks that the config no longer has, and with --yes remove them.\n" +
-			"What a configured sink has, and what is not livekey's own, is never touched. The daemon must not run.",
+		Long: "List the files that livekey wrote for sinks that the config no longer has, and\n" +
+			"with --yes remove them. What a configured sink has, and what is not livekey's\n" +
+			"own, is never touched. The daemon must not run.",
 		Args: expects(0, 0, "nothing"),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "remove what is listed")

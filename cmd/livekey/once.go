@@ -21,12 +21,12 @@ func (a *app) once() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "once",
 		Short: "Fetch, prove, deliver, exit: for init containers, cron and CI",
-		Long: "Fetch, prove, deliver, exit. The exit code judges what the sinks hold at the end: a refused candidate\n" +
-			"over a good last version is 0 with a warning, or 3 with --strict.",
+		Long: "Fetch, prove, deliver, exit. The exit code judges what the sinks hold at the end:\n" +
+			"a refused candidate over a good last version is 0 with a warning, or 3 with\n--strict.",
 		Args: expects(0, 0, "nothing"),
 	}
 	output := outputFlag(cmd)
-	cmd.Flags().BoolVar(&strict, "strict", false, "exit 3 if a candidate was refused, although the version before it is good")
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit 3 if a candidate was refused over a good version")
 	cmd.RunE = act(func(ctx context.Context, _ []string) (err error) {
 		s, err := a.start()
 		if err != nil {
@@ -41,7 +41,7 @@ func (a *app) once() *cobra.Command {
 			return err
 		}
 		if ctx.Err() != nil {
-			return errors.New("interrupted")
+			return errInterrupted
 		}
 		return exit(worst(judge(status), a.refused(status, strict)))
 	})

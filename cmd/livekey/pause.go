@@ -13,12 +13,12 @@ func (a *app) pause() *cobra.Command {
 	var reason string
 	var long time.Duration
 	cmd := &cobra.Command{
-		Use:   "pause [NAME] --for D --reason R",
+		Use:   "pause [NAME] --for D --reason TEXT",
 		Short: "Prove and alert, but write nothing",
 		Args:  expects(0, 1, "at most one NAME"),
 	}
-	cmd.Flags().DurationVar(&long, "for", 0, "how long, like 90m; a pause ends by itself")
-	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` for whoever finds the pause")
+	cmd.Flags().DurationVar(&long, "for", 0, "end by itself after `D`, like 90m")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, as `TEXT` for whoever finds the pause")
 	cmd.RunE = act(func(ctx context.Context, args []string) error {
 		if long <= 0 {
 			return misused("say how long with --for, like --for 90m: a pause ends by itself")

@@ -57,3 +57,11 @@ func verdict(o key.Outcome, r key.Reason) ui.Cell {
 	}
 	return ui.Cell{Text: text, Style: style}
 }
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

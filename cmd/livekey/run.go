@@ -66,5 +66,5 @@ func inWords(s report.Status) string {
 			delivered++
 		}
 	}
-	return fmt.Sprintf("%d of %d keys delivered, %d alerts open", delivered, len(s.Keys), len(s.Alerts))
+	return fmt.Sprintf("%d of %s delivered, %s open", delivered, counted(len(s.Keys), "key"), counted(len(s.Alerts), "alert"))
 }
