@@ -2,8 +2,10 @@ package config
 
 import (
 	"maps"
+	"net"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +29,7 @@ type top struct {
 	StateDir    string          `yaml:"state_dir"`
 	SaltFile    string          `yaml:"salt_file"`
 	Socket      string          `yaml:"socket"`
+	Metrics     string          `yaml:"metrics"`
 	Log         Node            `yaml:"log"`
 }
 
@@ -73,11 +76,11 @@ func assemble(docs []*document, kinds Kinds, cfg *Config, c *collector) (*Config
 // file takes one file's sections and settings.
 func (b *builder) file(n Node) {
 	c := b.cfg
-	t := top{StartupWait: c.StartupWait, StateDir: c.StateDir, SaltFile: c.SaltFile, Socket: c.Socket}
+	t := top{StartupWait: c.StartupWait, StateDir: c.StateDir, SaltFile: c.SaltFile, Socket: c.Socket, Metrics: c.Metrics}
 	b.take(n.Decode(&t))
-	c.StartupWait, c.StateDir, c.SaltFile, c.Socket = t.StartupWait, t.StateDir, t.SaltFile, t.Socket
+	c.StartupWait, c.StateDir, c.SaltFile, c.Socket, c.Metrics = t.StartupWait, t.StateDir, t.SaltFile, t.Socket, t.Metrics
 
-	b.once(n, "startup_wait", "state_dir", "salt_file", "socket")
+	b.once(n, "startup_wait", "state_dir", "salt_file", "socket", "metrics")
 	b.absolute(n, "state_dir", c.StateDir)
 	b.absolute(n, "socket", c.Socket)
 	if len(c.Socket) > maxSocketPath {
@@ -85,6 +88,9 @@ func (b *builder) file(n Node) {
 	}
 	if c.SaltFile != "" {
 		b.absolute(n, "salt_file", c.SaltFile)
+	}
+	if c.Metrics != "" && !isHostPort(c.Metrics) {
+		b.add(n.fault("metrics", "must be an address and a port", "write it as 127.0.0.1:9474"))
 	}
 	b.once(t.Policy, "refresh", "probe", "confirm", "on_unknown", "grace", "budget", "allow_rollback", "watch_previous")
 	c.Policy = b.policy(t.Policy, c.Policy)
@@ -99,6 +105,17 @@ func (b *builder) file(n Node) {
 	b.gather(b.sinks, t.Sinks)
 	b.gather(b.alerts, t.Alerts)
 	b.gather(b.providers, t.Providers)
+}
+
+// isHostPort says whether s is an IP address or localhost, and a port: no name
+// is looked up.
+func isHostPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host != "" && host != "localhost" && net.ParseIP(host) == nil {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
 }
 
 // maxSocketPath is what sockaddr_un holds on Linux, less the final NUL.

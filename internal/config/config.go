@@ -22,7 +22,7 @@ type Config struct {
 	StateDir    string
 	SaltFile    string
 	Socket      string
-	Metrics     string // address, empty: off
+	Metrics     string // address that answers /live and /ready over TCP; empty: off
 	Log         Log
 
 	policies []Node // where the policy stands, one for each file

@@ -108,7 +108,7 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 
 // later are fields that are part of the config's shape and that nothing acts on
 // yet: to accept them silently would promise what is not done.
-var later = []string{"on_change", "block", "consumers", "reports", "revoke", "expiry", "holders", "metrics"}
+var later = []string{"on_change", "block", "consumers", "reports", "revoke", "expiry", "holders"}
 
 // structFields maps the names of t's fields to their index.
 func structFields(t reflect.Type) map[string][]int {

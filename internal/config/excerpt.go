@@ -167,7 +167,7 @@ var leadingField = regexp.MustCompile(`^ *(?:- +)*([a-z_]+):`)
 // fieldNames are the words that an unparsed line may show.
 var fieldNames = []string{
 	"sources", "keys", "sinks", "alerts", "providers", "policy", "startup_wait", "state_dir", "salt_file", "socket",
-	"log", "level", "format", "kind", "address", "auth", "method", "from", "provider", "base_url", "optional", "env",
+	"metrics", "log", "level", "format", "kind", "address", "auth", "method", "from", "provider", "base_url", "optional", "env",
 	"path", "dialect", "mode", "owner", "group", "adopt", "complete", "url", "secret_file", "token_file", "refresh",
 	"probe", "confirm", "times", "over", "on_unknown", "grace", "budget", "allow_rollback", "watch_previous", "with",
 	"expect", "identity", "form", "trim", "lint", "allow", "file", "require_tmpfs",

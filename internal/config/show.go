@@ -26,6 +26,7 @@ func Show(c *Config) ([]byte, error) {
 		"state_dir", text(c.StateDir),
 		"salt_file", optional(c.SaltFile),
 		"socket", text(c.Socket),
+		"metrics", optional(c.Metrics),
 		"log", mapping("level", text(c.Log.Level), "format", text(c.Log.Format)),
 	)
 	out, err := yaml.Dump(root)
