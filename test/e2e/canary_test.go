@@ -59,16 +59,14 @@ func (l *leak) known(name, v string, a fakeissuer.Account) string {
 
 func (l *leak) newA() string { return l.known("A", fakeissuer.NewAnthropicKey(), ours) }
 
-func (l *leak) newO() string {
+func (l *leak) newO() {
 	v := l.known("O", fakeissuer.NewOpenAIKey(), ours)
 	l.put("O.json", fmt.Sprintf(`{"key":%q}`, v))
-	return v
 }
 
-func (l *leak) newV() string {
+func (l *leak) newV() {
 	v := l.known("V", fakeissuer.NewAnthropicKey(), ours)
 	l.real.Put("secret", "prod/llm", map[string]any{"anthropic": v})
-	return v
 }
 
 // odd is a value that every escape writes in its own way.
@@ -212,9 +210,20 @@ func (l *leak) deadAndBroken() {
 func (l *leak) everyCommand() {
 	l.t.Helper()
 	for _, args := range [][]string{
-		{"refresh"}, {"refresh", "NOSUCH"}, {"wait", "--timeout", "100ms"}, {"approve", "A"},
-		{"pause", "A", "--for", "1m", "--reason", "freeze"}, {"resume", "A"}, {"config", "check"}, {"config", "show"},
-		{"providers"}, {"version"}, {"clean"}, {"once"}, {"run"}, {"check", "--env-file", l.path("sinks/files/..data/A")},
+		{"refresh"},
+		{"refresh", "NOSUCH"},
+		{"wait", "--timeout", "100ms"},
+		{"approve", "A"},
+		{"pause", "A", "--for", "1m", "--reason", "freeze"},
+		{"resume", "A"},
+		{"config", "check"},
+		{"config", "show"},
+		{"providers"},
+		{"version"},
+		{"clean"},
+		{"once"},
+		{"run"},
+		{"check", "--env-file", l.path("sinks/files/..data/A")},
 	} {
 		l.livekeyWith(40*time.Second, args...)
 	}

@@ -81,10 +81,10 @@ func (f *front) begin(tr trouble) {
 	}
 }
 
-// end lets the far end answer again, and tells how many requests met the trouble.
-func (f *front) end() int {
+// end lets the far end answer again.
+func (f *front) end() {
 	f.mu.Lock()
-	was, hits := f.now, f.hits
+	was := f.now
 	f.now = nil
 	if was != nil {
 		close(f.over)
@@ -93,7 +93,6 @@ func (f *front) end() int {
 	if was != nil && was.serve == nil {
 		f.listen()
 	}
-	return hits
 }
 
 // hitsNow is how many requests met the trouble so far.
@@ -113,11 +112,15 @@ type trap struct {
 const hugeBody = 1 << 30
 
 // taken is the most that any client took of a huge body, in bytes.
-type taken struct{ most atomic.Int64 }
+type taken struct {
+	mu   sync.Mutex
+	most int64
+}
 
 func (c *taken) note(n int64) {
-	for old := c.most.Load(); n > old && !c.most.CompareAndSwap(old, n); old = c.most.Load() {
-	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.most = max(c.most, n)
 }
 
 // troubles are all of them. elsewhere is another host, whose requests are counted.

@@ -117,7 +117,9 @@ func TestHostileFarEnds(t *testing.T) {
 	if n := elsewhere.sprung.Load(); n > 0 {
 		t.Errorf("%d requests followed a redirect", n)
 	}
-	if n := sizes.most.Load(); n == 0 || n > mostTaken {
+	sizes.mu.Lock()
+	defer sizes.mu.Unlock()
+	if n := sizes.most; n == 0 || n > mostTaken {
 		t.Errorf("%d bytes of a body of 1 GiB were taken", n)
 	}
 	if kb, err := peakMemory(d.pid()); err != nil || kb > 200<<10 {

@@ -36,11 +36,10 @@ type history struct {
 	number map[string]int
 }
 
-func (h *history) add(v string) int {
+func (h *history) add(v string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.number[v] = len(h.number) + 1
-	return h.number[v]
 }
 
 func (h *history) of(v string) int {
