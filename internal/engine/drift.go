@@ -55,6 +55,9 @@ func (s *sinkRun) noticeDrift(ctx context.Context) {
 		return
 	}
 	content, err := r.Read(ctx)
+	if ctx.Err() != nil {
+		return // livekey stops; that is no fault of the sink
+	}
 	if err != nil {
 		if len(before) > 0 {
 			s.failed(err) // else there is nothing to miss, and a write says it

@@ -9,6 +9,7 @@ import (
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/sinks"
 )
 
 // bubble runs f with a world in bubble time.
@@ -486,6 +487,39 @@ func TestOnceEndsWhenEverythingIsDelivered(t *testing.T) {
 			t.Fatalf("took %v", took)
 		}
 		w.wantSink("v1")
+	})
+}
+
+// hungReader cannot be read once it was written, until the read is given up.
+type hungReader struct{ *fakeSink }
+
+func (s hungReader) Read(ctx context.Context) (sinks.Content, error) {
+	if s.get("K") == "" {
+		return s.fakeSink.Read(ctx)
+	}
+	<-ctx.Done()
+	return sinks.Content{}, ctx.Err()
+}
+
+func TestToStopIsNoFaultOfASink(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.setup = func(o *Options) { o.Sinks[0].Sink = hungReader{w.sinks["app"]} }
+		o, j := w.options()
+		defer j.Close()
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Once(context.Background(), time.Second); err != nil {
+			t.Fatal(err)
+		}
+		w.wantSink("v1")
+		if failed := e.Status().Keys[0].Sinks[0].Error; failed != "" {
+			t.Errorf("the sink failed: %s", failed)
+		}
+		w.wantStory()
 	})
 }
 
