@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/internal/ui"
 )
@@ -61,8 +62,8 @@ func (a *app) refused(s report.Status, strict bool) code {
 			continue
 		}
 		v := k.Candidate
-		a.note("%s %s: candidate %s not delivered: outcome=%s reason=%s %s; the version before it stays",
-			a.err.Paint(ui.Warn, "warning:"), k.Name, v.Fingerprint, v.Outcome, v.Reason, ui.Clean(v.Detail))
+		a.note("%s %s: candidate %s not delivered: %s; the version before it stays",
+			a.err.Paint(ui.Warn, "warning:"), k.Name, v.Fingerprint, ui.Clean(inFull(v)))
 		if strict && !k.Optional {
 			c = notLive
 		}
@@ -70,17 +71,42 @@ func (a *app) refused(s report.Status, strict bool) code {
 	return c
 }
 
+// inFull is the verdict of a candidate, and what holds it where that is not the verdict.
+func inFull(c *report.Candidate) string {
+	text := fmt.Sprintf("outcome=%s reason=%s", c.Outcome, c.Reason)
+	switch {
+	case c.Outcome != key.Live || c.Reason == key.Blocked:
+		if c.Detail != "" {
+			text += " " + c.Detail
+		}
+	case c.HeldBy != "":
+		text += ", held as " + c.HeldBy
+	}
+	return text
+}
+
+// failing is the first sink that failed, and how.
+func failing(all []report.Sink) string {
+	for _, s := range all {
+		if s.Error != "" {
+			return fmt.Sprintf("sink %s: %s", s.Name, s.Error)
+		}
+	}
+	return ""
+}
+
 // why says in one line what keeps a key from its sinks.
 func why(k report.Key) string {
 	switch {
 	case k.Current != nil:
 		return ""
-	case k.Candidate != nil:
-		c := k.Candidate
-		return fmt.Sprintf("%s not delivered: outcome=%s reason=%s %s", k.Name, c.Outcome, c.Reason, ui.Clean(c.Detail))
 	case k.SourceError != "":
 		return fmt.Sprintf("%s not delivered: %s", k.Name, ui.Clean(k.SourceError))
-	default:
+	case k.Missing || k.Candidate == nil:
 		return fmt.Sprintf("%s not delivered: its source has no such record", k.Name)
+	case k.Candidate.Outcome == key.Live && failing(k.Sinks) != "":
+		return fmt.Sprintf("%s not delivered: %s", k.Name, ui.Clean(failing(k.Sinks)))
+	default:
+		return fmt.Sprintf("%s not delivered: %s", k.Name, ui.Clean(inFull(k.Candidate)))
 	}
 }

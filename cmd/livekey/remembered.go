@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/engine"
 	"github.com/livekey/livekey/internal/journal"
@@ -22,6 +24,12 @@ func (a *app) remembered(cfg *config.Config, output format) error {
 		k := cfg.Keys[s.Keys[i].Name]
 		s.Keys[i].Provider, s.Keys[i].Optional = k.Provider, k.Optional
 	}
+	if output == "json" {
+		return a.printStatus(s, output)
+	}
+	if len(s.Keys) == 0 {
+		return nil
+	}
 	a.note("the journal's last word, in %s:", cfg.StateDir)
-	return a.printStatus(s, output)
+	return a.statusText(s, time.Now()) // whether it is ready, only a daemon can say
 }

@@ -81,5 +81,8 @@ func (a *app) printStatus(s report.Status, output format) error {
 		s.Alerts = append([]alerts.Data{}, s.Alerts...)
 		return a.printJSON(s)
 	}
-	return a.statusText(s, time.Now())
+	if err := a.statusText(s, time.Now()); err != nil {
+		return err
+	}
+	return a.readiness(s)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/internal/ui"
@@ -35,18 +36,29 @@ func (a *app) statusText(s report.Status, now time.Time) error {
 		fmt.Fprintf(&b, "\n%s %s\n", a.out.Paint(alertStyle(alert), string(alert.Severity)+" "+string(alert.Cause)),
 			a.out.Paint(ui.Faint, ui.Age(now, alert.Since)))
 		fmt.Fprintf(&b, "  %s\n", a.out.Paint(ui.Plain, alert.Summary))
+		if detail := alert.Evidence["detail"]; detail != "" && unsaid[alert.Cause] {
+			fmt.Fprintf(&b, "  %s\n", a.out.Paint(ui.Plain, detail))
+		}
 		for _, action := range alert.Actions {
 			fmt.Fprintf(&b, "  -> %s\n", a.out.Paint(ui.Plain, action))
 		}
 	}
+	_, err := fmt.Fprint(a.out.Out, b.String())
+	return err
+}
+
+// readiness is the last line of a status: may consumers start?
+func (a *app) readiness(s report.Status) error {
 	ready := a.out.Paint(ui.Good, "ready")
 	if !s.Ready {
 		ready = a.out.Paint(ui.Bad, "not ready: a required key is not delivered")
 	}
-	fmt.Fprintf(&b, "\n%s\n", ready)
-	_, err := fmt.Fprint(a.out.Out, b.String())
+	_, err := fmt.Fprintf(a.out.Out, "\n%s\n", ready)
 	return err
 }
+
+// unsaid are the causes of alerts whose detail no line of their key tells.
+var unsaid = map[key.Cause]bool{key.SourceMissing: true, key.SourceUnreachable: true}
 
 func keyRow(k report.Key, now time.Time) []ui.Cell {
 	name := ui.Cell{Text: string(k.Name), Style: ui.Title}
@@ -55,9 +67,11 @@ func keyRow(k report.Key, now time.Time) []ui.Cell {
 		sinks[i] = s.Name
 	}
 	next := "-"
-	if !k.NextProbeAt.IsZero() {
+	asked := k.Provider != config.NoProvider
+	if asked && !k.NextProbeAt.IsZero() {
 		next = ui.Span(k.NextProbeAt.Sub(now))
 	}
+	slices.Sort(sinks)
 	last := ui.Text(strings.Join(sinks, " "))
 	if k.Current == nil {
 		return []ui.Cell{name, ui.Text(k.Provider), {Text: "nothing", Style: ui.Bad}, ui.Text("-"), ui.Text("-"), ui.Text(next), last}
@@ -67,10 +81,17 @@ func keyRow(k report.Key, now time.Time) []ui.Cell {
 	if c.Suspect {
 		v = ui.Cell{Text: v.Text + " suspect", Style: ui.Warn}
 	}
-	if c.Unproved != "" {
+	switch {
+	case c.Unproved != "" && c.Unproved == c.Reason:
+		v = ui.Cell{Text: "unproved/" + string(c.Unproved), Style: ui.Warn}
+	case c.Unproved != "":
 		v = ui.Cell{Text: v.Text + " unproved", Style: ui.Warn}
 	}
-	return []ui.Cell{name, ui.Text(k.Provider), ui.Text(c.Fingerprint), v, ui.Text(ui.Age(now, c.CheckedAt)), ui.Text(next), last}
+	age := "-"
+	if asked {
+		age = ui.Age(now, c.CheckedAt)
+	}
+	return []ui.Cell{name, ui.Text(k.Provider), ui.Text(c.Fingerprint), v, ui.Text(age), ui.Text(next), last}
 }
 
 // keyLines is what does not fit the table: what is held, what failed, what is paused.
@@ -84,13 +105,17 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 		if c.HeldBy != "" {
 			text += ", held: " + c.HeldBy
 		}
-		if c.Detail != "" {
+		text += fmt.Sprintf(" (%s)", ui.Age(now, c.Since))
+		if c.Detail != "" && (c.Outcome != key.Live || c.Reason != key.Valid) { // "accepted" is no reason to be held
 			text += ": " + c.Detail
 		}
-		say(ui.Warn, "%s (%s)", text, ui.Age(now, c.Since))
+		say(ui.Warn, "%s", text)
 	}
 	for _, o := range k.Older {
 		say(ui.Faint, "older %s is %s (%s)", o.Fingerprint, o.Outcome, ui.Age(now, o.CheckedAt))
+	}
+	if k.SourceError != "" {
+		say(ui.Warn, "source: %s", k.SourceError)
 	}
 	for _, s := range k.Sinks {
 		if s.Error != "" {

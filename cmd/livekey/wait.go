@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -61,6 +62,7 @@ func (a *app) waitFor(ctx context.Context, daemon *admin.Client, sinks []string)
 			}
 			said = missing
 			last = &exitError{notLive, fmt.Errorf("not ready: %s", missing[0])}
+		case errors.Is(err, os.ErrDeadlineExceeded): // --timeout ended while we asked
 		case errors.As(err, &nobody):
 			if last == nil {
 				a.note("waiting: %s", err)
