@@ -32,7 +32,7 @@ func (a *app) clean() *cobra.Command {
 		}
 		unlock, err := journal.Lock(cfg.StateDir)
 		if err != nil {
-			return err
+			return misplaced(err, "state_dir")
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 		j, err := journal.Open(cfg.StateDir, a.quiet())

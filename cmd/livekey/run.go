@@ -26,7 +26,7 @@ func (a *app) run() *cobra.Command {
 			defer func() { err = errors.Join(err, s.close()) }()
 			desk, err := admin.Listen(ctx, admin.Options{Socket: s.cfg.Socket, Health: s.cfg.Metrics, Daemon: s, Alive: s.Alive, Log: s.log})
 			if err != nil {
-				return err
+				return misplaced(err, "socket")
 			}
 			s.log.InfoContext(ctx, "livekey started", "version", thisBuild().Version, "keys", len(s.cfg.Keys), "sinks", len(s.cfg.Sinks),
 				"socket", s.cfg.Socket, "state_dir", s.cfg.StateDir)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 
 	logchannel "github.com/livekey/livekey/alerts/log"
 	"github.com/livekey/livekey/internal/config"
@@ -30,7 +33,7 @@ func (a *app) start() (_ *started, err error) {
 	log := a.logger(cfg.Log)
 	unlock, err := journal.Lock(cfg.StateDir)
 	if err != nil {
-		return nil, err
+		return nil, misplaced(err, "state_dir")
 	}
 	held := []func() error{unlock}
 	release := func() error {
@@ -69,4 +72,13 @@ func (a *app) start() (_ *started, err error) {
 		return nil, err
 	}
 	return &started{Engine: e, cfg: cfg, log: log, close: release}, nil
+}
+
+// misplaced makes a place that we may not use a fault of the config, and says which
+// field names another.
+func misplaced(err error, field string) error {
+	if _, found := errors.AsType[*fs.PathError](err); !found {
+		return err
+	}
+	return &exitError{usage, fmt.Errorf("%w: let uid %d, as which livekey runs, write there, or set another %s", err, os.Getuid(), field)}
 }

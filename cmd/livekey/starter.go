@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/livekey/livekey/internal/config"
 )
 
 // starterText is what `config init` writes. DIR and RUN are replaced.
@@ -52,8 +54,8 @@ sinks:
 // starter is a first config for one that stands in dir.
 func starter(dir string) string {
 	run := "/run/livekey"
-	if own := os.Getenv("XDG_RUNTIME_DIR"); os.Geteuid() != 0 && filepath.IsAbs(own) {
-		run = filepath.Join(own, "livekey")
+	if os.Geteuid() != 0 {
+		run = filepath.Dir(config.Default(false).Socket) // where a user may write
 	}
 	return strings.NewReplacer("DIR", dir, "RUN", run).Replace(starterText)
 }

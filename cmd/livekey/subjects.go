@@ -154,10 +154,25 @@ func (a *app) standalone(s subject, refs map[key.Name]key.Ref) (*config.Config, 
 // stdin is the source of `check --stdin`: one record, read when it is asked for.
 type stdin struct{ in io.Reader }
 
-func (s stdin) Fetch(context.Context, key.Location) (sources.Record, error) {
-	b, err := io.ReadAll(io.LimitReader(s.in, maxStdin+1))
-	if err != nil {
-		return sources.Record{}, fmt.Errorf("read standard input: %w", err)
+func (s stdin) Fetch(ctx context.Context, _ key.Location) (sources.Record, error) {
+	type input struct {
+		b   []byte
+		err error
+	}
+	read := make(chan input, 1)
+	go func() { // a terminal gives nothing until somebody ends a line, and cannot be told to stop
+		b, err := io.ReadAll(io.LimitReader(s.in, maxStdin+1))
+		read <- input{b, err}
+	}()
+	var b []byte
+	select {
+	case <-ctx.Done():
+		return sources.Record{}, fmt.Errorf("read standard input: %w", ctx.Err())
+	case in := <-read:
+		if in.err != nil {
+			return sources.Record{}, fmt.Errorf("read standard input: %w", in.err)
+		}
+		b = in.b
 	}
 	if len(b) > maxStdin {
 		return sources.Record{}, errors.New("read standard input: more than 1 MiB is no key")
