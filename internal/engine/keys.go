@@ -121,35 +121,55 @@ func await(ctx context.Context, quiet <-chan struct{}) {
 
 // step lets rotation decide about one event, does what it says, and goes on with
 // the verdicts that came of it.
+//
+// What was decided is kept after it was done, so that no delivery waits for the
+// journal and a crash between the two repeats an alert rather than losing it. It
+// is kept before a call, which may take long, and before a version is delivered
+// of which the journal knows nothing: after a crash it would be a stranger's.
 func (k *keyRun) step(ctx context.Context, ev rotation.Event) {
 	for events := []rotation.Event{ev}; len(events) > 0; events = events[1:] {
-		for _, a := range k.next(events[0]) {
-			if c, ok := a.(rotation.Check); ok {
-				if checked, ok := k.check(ctx, c); ok {
+		before, after, actions := k.next(events[0])
+		keep := sync.OnceFunc(func() { k.keep(&before, &after) })
+		for _, action := range actions {
+			switch a := action.(type) {
+			case rotation.Check:
+				keep()
+				if checked, ok := k.check(ctx, a); ok {
 					events = append(events, checked)
 				}
 				continue
+			case rotation.Deliver:
+				if before.Find(a.Fingerprint) == nil {
+					keep()
+				}
 			}
-			k.act(a)
+			k.act(action)
 		}
+		keep()
 	}
 }
 
-// next moves the state on and keeps it.
-func (k *keyRun) next(ev rotation.Event) []rotation.Action {
+// next moves the state on.
+func (k *keyRun) next(ev rotation.Event) (before, after rotation.State, actions []rotation.Action) {
 	k.mu.Lock()
-	before := k.state
+	defer k.mu.Unlock()
+	before = k.state
 	p := k.Policy
 	p.Probe = k.e.prober.Stretch(k.Name, k.Budget, p.Probe)
-	after, actions := rotation.Next(p, before, ev)
+	after, actions = rotation.Next(p, before, ev)
 	k.state = after
 	k.materials.keepOnly(&after)
-	k.mu.Unlock()
+	return before, after, actions
+}
+
+// keep writes down what an event changed.
+func (k *keyRun) keep(before, after *rotation.State) {
 	if !reflect.DeepEqual(before.Durable(), after.Durable()) {
-		k.e.keep(k.e.store.Put(kindKey, string(k.Name), after))
+		if err := k.e.store.Put(kindKey, string(k.Name), *after); err != nil {
+			k.e.selfDegraded("the journal cannot be written", err)
+		}
 	}
-	k.logStages(&before, &after)
-	return actions
+	k.logStages(before, after)
 }
 
 func (k *keyRun) check(ctx context.Context, a rotation.Check) (rotation.Checked, bool) {

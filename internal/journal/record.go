@@ -46,16 +46,23 @@ type body struct {
 	V       json.RawMessage `json:"v,omitempty"`
 }
 
-// encode returns one line, newline included.
+// encode returns one line, newline included. V is put in as it is: json.Marshal
+// made it, and would look at every byte of it once more.
 func encode(b body) []byte {
+	v := b.V
+	b.V = nil
 	rest, err := json.Marshal(b)
 	if err != nil {
-		panic("journal: raw JSON that json.Marshal made does not encode: " + err.Error())
+		panic("journal: two strings do not encode: " + err.Error())
 	}
-	rest = rest[1:] // the brace stands before the checksum
-	line := make([]byte, 0, frameLen+len(rest)+1)
-	line = fmt.Appendf(line, `%s%08x%s`, crcHead, crc32.Checksum(rest, castagnoli), crcTail)
-	return append(append(line, rest...), '\n')
+	line := make([]byte, frameLen, frameLen+len(rest)+len(`,"v":`)+len(v)+1)
+	line = append(line, rest[1:]...) // the brace stands before the checksum
+	if v != nil {
+		line = append(line[:len(line)-1], `,"v":`...)
+		line = append(append(line, v...), '}')
+	}
+	_ = fmt.Appendf(line[:0], `%s%08x%s`, crcHead, crc32.Checksum(line[frameLen:], castagnoli), crcTail)
+	return append(line, '\n')
 }
 
 var errDamaged = errors.New("damaged line")

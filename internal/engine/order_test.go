@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/sinks"
+)
+
+// watchedSink calls before with each write that begins.
+type watchedSink struct {
+	*fakeSink
+	before func()
+}
+
+func (s watchedSink) Write(ctx context.Context, entries []sinks.Entry) (bool, error) {
+	s.before()
+	return s.fakeSink.Write(ctx, entries)
+}
+
+// A delivery does not wait until the journal knows that it was decided. Whoever is
+// killed between the two finds a new version in the sink, and goes on with it.
+func TestADeliveryThatTheJournalDoesNotKnowIsNoStep(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var left []byte // of the journal, by the kill
+		w.setup = func(o *Options) {
+			o.Sinks[0].Sink = watchedSink{w.sinks["app"], func() {
+				left = nil
+				all, err := os.ReadFile(filepath.Join(w.dir, "journal.jsonl"))
+				if err != nil {
+					t.Error(err)
+				}
+				for line := range bytes.Lines(all) {
+					if !bytes.Contains(line, []byte(`"delivering":`)) {
+						left = append(left, line...)
+					}
+				}
+			}}
+		}
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v1")
+		w.start()
+		pass(time.Second)
+		w.source.set("K", "v2")
+		pass(time.Second)
+		w.wantSink("v2")
+		w.stop()
+
+		if err := os.WriteFile(filepath.Join(w.dir, "journal.jsonl"), left, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		writes := w.sinks["app"].writes
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		w.wantSink("v2")
+		if n := w.sinks["app"].writes - writes; n != 0 {
+			t.Errorf("%d writes after the restart: the sink had it", n)
+		}
+		k := w.e.Status().Keys[0]
+		if k.Current == nil || k.Current.Version != "2" || k.Candidate != nil || len(k.Older) != 1 {
+			t.Errorf("status is current %+v, candidate %+v, older %+v", k.Current, k.Candidate, k.Older)
+		}
+		w.wantStory()
+	})
+}
