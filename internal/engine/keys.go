@@ -165,9 +165,7 @@ func (k *keyRun) next(ev rotation.Event) (before, after rotation.State, actions 
 // keep writes down what an event changed.
 func (k *keyRun) keep(before, after *rotation.State) {
 	if !reflect.DeepEqual(before.Durable(), after.Durable()) {
-		if err := k.e.store.Put(kindKey, string(k.Name), *after); err != nil {
-			k.e.selfDegraded("the journal cannot be written", err)
-		}
+		k.e.keep(k.e.store.Put(kindKey, string(k.Name), *after))
 	}
 	k.logStages(before, after)
 }

@@ -55,6 +55,7 @@ func TestADeliveryThatTheJournalDoesNotKnowIsNoStep(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(w.dir, "journal.jsonl"), left, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		w.source.fail(errBoom) // nobody else knows of v2
 		writes := w.sinks["app"].writes
 		w.start()
 		defer w.stop()
