@@ -25,6 +25,8 @@ type front struct {
 	over   chan struct{} // closed when the trouble is over: what is held is let go
 	server *http.Server
 	hits   int // requests in the present trouble
+
+	inside sync.WaitGroup // requests that the far end itself answers
 }
 
 // A trouble is one way for a far end to be hostile.
@@ -63,15 +65,21 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	now, over := f.now, f.over
 	f.hits++
+	well := now == nil || now.serve == nil
+	if well {
+		f.inside.Add(1)
+	}
 	f.mu.Unlock()
-	if now == nil || now.serve == nil {
+	if well {
+		defer f.inside.Done()
 		f.next.ServeHTTP(w, r)
 		return
 	}
 	now.serve(w, r, over)
 }
 
-// begin makes every call from now on meet the trouble.
+// begin makes every call from now on meet the trouble. What was on its way to the
+// far end has its answer when begin returns: no later change is in it.
 func (f *front) begin(tr trouble) {
 	f.mu.Lock()
 	f.now, f.hits, f.over = &tr, 0, make(chan struct{})
@@ -79,6 +87,7 @@ func (f *front) begin(tr trouble) {
 	if tr.serve == nil {
 		_ = f.server.Close()
 	}
+	f.inside.Wait()
 }
 
 // end lets the far end answer again.
