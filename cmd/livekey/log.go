@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/ui"
@@ -12,12 +14,47 @@ import (
 func (a *app) logger(c config.Log) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.Level)) // the config has been checked; what it has not is info
-	o := &slog.HandlerOptions{Level: level}
 	if c.Format == "text" || c.Format != "json" && ui.IsTerminal(a.err.Out) {
-		return slog.New(slog.NewTextHandler(a.err.Out, o))
+		o := &slog.HandlerOptions{Level: level, ReplaceAttr: forPeople}
+		return slog.New(terse{slog.NewTextHandler(a.err.Out, o)})
 	}
-	return slog.New(slog.NewJSONHandler(a.err.Out, o))
+	return slog.New(slog.NewJSONHandler(a.err.Out, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutEmpty}))
 }
 
 // quiet is for commands that say themselves what matters: warnings only, as text.
 func (a *app) quiet() *slog.Logger { return a.logger(config.Log{Level: "warn", Format: "text"}) }
+
+// withoutEmpty leaves out what says nothing, such as the reason why nobody proved a
+// key that was proved.
+func withoutEmpty(_ []string, at slog.Attr) slog.Attr {
+	if at.Value.Kind() != slog.KindGroup && at.Value.String() == "" {
+		return slog.Attr{}
+	}
+	return at
+}
+
+// forPeople tells the entries of a list apart.
+func forPeople(groups []string, at slog.Attr) slog.Attr {
+	if list, ok := at.Value.Any().([]string); ok {
+		return slog.String(at.Key, strings.Join(list, "; "))
+	}
+	return withoutEmpty(groups, at)
+}
+
+// terse leaves out an alert's evidence, which fills a screen: it is for machines, and
+// `livekey status --output json` has it.
+type terse struct{ slog.Handler }
+
+func (t terse) Handle(ctx context.Context, r slog.Record) error {
+	short := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(at slog.Attr) bool {
+		if at.Key != "evidence" {
+			short.AddAttrs(at)
+		}
+		return true
+	})
+	return t.Handler.Handle(ctx, short)
+}
+
+func (t terse) WithAttrs(attrs []slog.Attr) slog.Handler { return terse{t.Handler.WithAttrs(attrs)} }
+func (t terse) WithGroup(name string) slog.Handler       { return terse{t.Handler.WithGroup(name)} }

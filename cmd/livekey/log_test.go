@@ -1,0 +1,30 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/ui"
+)
+
+func TestALogLineSaysNothingTwiceAndNothingEmpty(t *testing.T) {
+	for format, want := range map[string]string{
+		"text": `msg="alert opened" actions="mend it; or leave it" reason=invalid`,
+		"json": `"msg":"alert opened","evidence":{"detail":"long"},"actions":["mend it","or leave it"],"reason":"invalid"}`,
+	} {
+		t.Run(format, func(t *testing.T) {
+			var out bytes.Buffer
+			a := &app{err: ui.New(&out)}
+			a.logger(config.Log{Level: "info", Format: format}).Info("alert opened",
+				slog.Group("evidence", slog.String("detail", "long")), "actions", []string{"mend it", "or leave it"},
+				"reason", key.Invalid, "unproved", key.Reason(""), "which", "")
+			if got := strings.TrimSpace(out.String()); !strings.HasSuffix(got, want) {
+				t.Errorf("got  %s\nwant …%s", got, want)
+			}
+		})
+	}
+}
