@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/validator/catalog"
 )
 
 var kinds = config.Kinds{
@@ -31,10 +32,21 @@ func TestEveryConfigOfTheReadmeIsGood(t *testing.T) {
 	}
 }
 
+func TestTheProviderOfThePageIsGood(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(read(t, "providers.md"))
+	if block == nil {
+		t.Fatal("no provider found")
+	}
+	if err := catalog.Builtin().Add("gateway", "gateway.yaml", []byte(block[1])); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, file := range []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "ARCHITECTURE.md", "limits.md"} {
+	for _, file := range []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "ARCHITECTURE.md", "limits.md", "providers.md"} {
 		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
 			if _, err := os.Stat(path.Join(path.Dir(file), m[1])); err != nil {
 				t.Errorf("%s links to %s: %v", file, m[1], err)
