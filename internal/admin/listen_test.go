@@ -191,6 +191,9 @@ func TestHealthOverTCP(t *testing.T) {
 			if resp.StatusCode != tt.want {
 				t.Errorf("got %d %s, want %d", resp.StatusCode, body, tt.want)
 			}
+			if strings.Contains(string(body), "GOOD") {
+				t.Errorf("%s names a key to whoever reaches the port", body)
+			}
 		})
 	}
 }

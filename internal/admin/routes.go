@@ -36,7 +36,7 @@ func (s *Server) socketHandler() http.Handler {
 func (s *Server) healthHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", s.live)
-	mux.HandleFunc("GET /ready", s.ready)
+	mux.HandleFunc("GET /ready", s.readyOrNot)
 	return guard(checkHost(s.o.Health, mux))
 }
 
@@ -94,6 +94,16 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 		status = http.StatusServiceUnavailable
 	}
 	write(w, status, readyAnswer{Ready: len(missing) == 0, Missing: missing})
+}
+
+// readyOrNot is ready for everybody who reaches a TCP port: yes or no.
+func (s *Server) readyOrNot(w http.ResponseWriter, _ *http.Request) {
+	status := http.StatusOK
+	missing, err := s.o.Daemon.Ready(nil)
+	if err != nil || len(missing) > 0 {
+		status = http.StatusServiceUnavailable
+	}
+	write(w, status, readyAnswer{Ready: status == http.StatusOK})
 }
 
 // answer runs h within its budget and writes what it returns as JSON, nil as 204.

@@ -128,10 +128,17 @@ func fill(o ops, name string, data []byte, a Attr, verify func([]byte) error) (e
 	return nil
 }
 
+// MaxFile is the size in bytes of the largest file that is read: whoever may
+// write beside us must not decide how much memory we take.
+const MaxFile = 8 << 20
+
 func readAll(f file) ([]byte, error) {
 	n, err := f.size()
 	if err != nil {
 		return nil, err
+	}
+	if n > MaxFile {
+		return nil, fmt.Errorf("%d bytes are more than the %d that livekey reads: nothing that it wrote is that large", n, MaxFile)
 	}
 	// One byte more shows a file that grew meanwhile, and lets one read end it.
 	data := make([]byte, n+1)

@@ -54,6 +54,9 @@ func (d *Dir) Generation() (_ Generation, err error) {
 	if err != nil {
 		return fail(err)
 	}
+	if len(names) > maxFiles {
+		return fail(fmt.Errorf("%d files are more than livekey ever wrote", len(names)))
+	}
 	for _, n := range names {
 		if g.Files[n], err = read(o, n); err != nil {
 			return fail(err)
@@ -61,6 +64,10 @@ func (d *Dir) Generation() (_ Generation, err error) {
 	}
 	return g, nil
 }
+
+// maxFiles is how many files of one generation are read: beside MaxFile, what
+// bounds the memory that somebody else's files take.
+const maxFiles = 10_000
 
 // Flip makes files, and nothing else, what consumers see. Each step is durable
 // before the next relies on it:

@@ -20,7 +20,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"unicode/utf8"
 )
 
@@ -89,11 +88,11 @@ type file interface {
 // and damaged lines are dropped with a warning; every other record is kept. A
 // journal of a newer format is refused with ErrNewer. The caller holds Lock.
 func Open(dir string, log *slog.Logger) (*Journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the config says where
-		return nil, fmt.Errorf("create state_dir: %w", err)
+	if err := makeDir(dir); err != nil {
+		return nil, err
 	}
 	j := &Journal{log: log, path: filepath.Join(dir, FileName), backlog: map[ref]struct{}{}}
-	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW, 0) //nolint:gosec // the config says where
+	f, err := openRegular(j.path, os.O_RDWR|os.O_APPEND, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		j.state = newState()
 		return j, j.replace()
@@ -117,7 +116,7 @@ func Open(dir string, log *slog.Logger) (*Journal, error) {
 // a daemon that does not run has left.
 func OpenReadOnly(dir string, log *slog.Logger) (*Journal, error) {
 	j := &Journal{log: log, path: filepath.Join(dir, FileName)}
-	f, err := os.OpenFile(j.path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	f, err := openRegular(j.path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}

@@ -29,11 +29,11 @@ func (e *LockedError) Error() string {
 // Lock takes state_dir for this process until unlock is called or the process
 // ends, however it ends. It does not wait: a second one gets a *LockedError.
 func Lock(dir string) (unlock func() error, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create state_dir: %w", err)
+	if err := makeDir(dir); err != nil {
+		return nil, err
 	}
 	path := filepath.Join(dir, LockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := openRegular(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock state_dir: %w", err)
 	}
