@@ -203,3 +203,34 @@ func TestACheckerThatExplainsNothing(t *testing.T) {
 		t.Errorf("without one: %s/%s control %q", v.Outcome, v.Reason, v.Control)
 	}
 }
+
+// either stands for two issuers; the first byte of a value decides.
+type either map[byte]validator.Checker
+
+func (e either) Choose(m proof.Material) validator.Checker {
+	return e[m.Parts[key.DefaultPart].Reveal()[0]]
+}
+
+func (e either) Check(ctx context.Context, m proof.Material) key.Verdict {
+	return e.Choose(m).Check(ctx, m)
+}
+
+// The road to one issuer says nothing about the road to another, also where one
+// Checker stands for both.
+func TestEveryIssuerHasAControlOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		good := newFake("a.example", refused, refused)
+		bad := newFake("b.example", refused, portal)
+		both := either{'a': good, 'b': bad}
+		p := validator.NewProber()
+		if v := p.Probe(t.Context(), request(both, "a1")); v.Outcome != key.Dead {
+			t.Errorf("a: %s/%s", v.Outcome, v.Reason)
+		}
+		if v := p.Probe(t.Context(), request(both, "b1")); v.Outcome != key.Unknown || v.Reason != key.Intercepted {
+			t.Errorf("b: %s/%s, although its road accepts made-up keys", v.Outcome, v.Reason)
+		}
+		if _, made := bad.counts(); made != 1 {
+			t.Errorf("%d control calls at b, want 1", made)
+		}
+	})
+}

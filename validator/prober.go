@@ -97,6 +97,9 @@ func NewProber() *Prober {
 // ends; CheckedAt is when the issuer answered. A rejection comes with what a
 // made-up credential was told at the same time.
 func (p *Prober) Probe(ctx context.Context, r Request) key.Verdict {
+	if c, ok := r.Checker.(Chooser); ok {
+		r.Checker = c.Choose(r.Material)
+	}
 	if asksNobody(r.Checker) {
 		v := r.Checker.Check(ctx, r.Material)
 		v.CheckedAt = time.Now().UTC()

@@ -37,6 +37,13 @@ type Identifier interface {
 	ID() string
 }
 
+// A Chooser is a Checker that stands for several, of which the value decides. The
+// Prober asks it first, so that every gate is the chosen one's own: its host, its
+// rate, its control.
+type Chooser interface {
+	Choose(m proof.Material) Checker
+}
+
 // A Pinner names the fields of an Identity by which an owner is told from
 // another. Other fields are shown and never compared.
 type Pinner interface {

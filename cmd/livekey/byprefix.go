@@ -16,11 +16,11 @@ import (
 // version anew; a value without one is sent to nobody.
 type byPrefix struct {
 	catalog  *catalog.Catalog
-	checkers map[string]validator.Explainer // by provider, all with addresses of their own
+	checkers map[string]validator.Checker // by provider, all with addresses of their own
 }
 
 func newByPrefix(c *catalog.Catalog, client *http.Client) (*byPrefix, error) {
-	b := &byPrefix{catalog: c, checkers: map[string]validator.Explainer{}}
+	b := &byPrefix{catalog: c, checkers: map[string]validator.Checker{}}
 	for _, id := range c.Prefixes() {
 		provider, err := c.Lookup(id)
 		if err != nil {
@@ -30,59 +30,35 @@ func newByPrefix(c *catalog.Catalog, client *http.Client) (*byPrefix, error) {
 		if err != nil {
 			continue // needs parameters, which nobody gave: its keys stay without an issuer
 		}
-		if e, ok := checker.(validator.Explainer); ok {
-			b.checkers[id] = e
-		}
+		b.checkers[id] = checker
 	}
 	return b, nil
 }
 
-// of is the checker for m; nil if no prefix tells.
-func (b *byPrefix) of(m proof.Material) validator.Explainer {
+// Choose returns the checker of m's issuer, or one that asks nobody if no prefix tells.
+func (b *byPrefix) Choose(m proof.Material) validator.Checker {
 	for _, v := range m.Parts {
 		if c := b.checkers[b.catalog.ResolveValue(v)]; c != nil {
 			return c
 		}
 	}
-	return nil
+	return stranger{}
 }
 
-func nobody(m proof.Material) key.Verdict {
+func (b *byPrefix) Check(ctx context.Context, m proof.Material) key.Verdict {
+	return b.Choose(m).Check(ctx, m)
+}
+
+// stranger checks a value whose issuer nobody named. It asks nobody.
+type stranger struct{}
+
+func (stranger) Hosts() []string { return nil }
+
+func (stranger) Check(_ context.Context, m proof.Material) key.Verdict {
 	return key.Verdict{
 		Outcome: key.Unknown, Reason: key.Misconfigured, Fingerprint: m.Fingerprint,
 		Detail: "neither the variable nor a prefix of the value tells the issuer: say `provider:`, or `provider: none`",
 	}
-}
-
-func (b *byPrefix) Check(ctx context.Context, m proof.Material) key.Verdict {
-	if c := b.of(m); c != nil {
-		return c.Check(ctx, m)
-	}
-	return nobody(m)
-}
-
-func (b *byPrefix) Explain(ctx context.Context, m proof.Material) validator.Answer {
-	if c := b.of(m); c != nil {
-		return c.Explain(ctx, m)
-	}
-	return validator.Answer{Verdict: nobody(m)}
-}
-
-func (b *byPrefix) ExplainControl(ctx context.Context, m proof.Material) validator.Answer {
-	if c := b.of(m); c != nil {
-		return c.ExplainControl(ctx, m)
-	}
-	return validator.Answer{Verdict: nobody(m)}
-}
-
-// NeedsShape is true if it is for any of them: one more control call a day.
-func (b *byPrefix) NeedsShape() bool {
-	for _, c := range b.checkers {
-		if c.NeedsShape() {
-			return true
-		}
-	}
-	return false
 }
 
 // Hosts are those of every issuer that a prefix could name.
