@@ -29,7 +29,7 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 bench: build ## the figures of the README, each beside its floor and limit
 	@test/run/bench.sh
 
-soak: build ## the drill and the property tests again and again for SOAK (10m)
+soak: build ## a simulated month, then the drill and the property tests for SOAK (10m)
 	@test/run/soak.sh $(SOAK)
 
 deps: ## the system packages that the tests use (needs root)
