@@ -235,3 +235,31 @@ func TestKeysDirIsAConfig(t *testing.T) {
 		t.Errorf("a folder that everybody may write: %v, want it refused", err)
 	}
 }
+
+// The folder is looked for first: who has none is told that there is no config.
+func TestKeysDirOfAUserWithoutARuntimeFolder(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("XDG_CONFIG_HOME", home)
+	if _, err := userKeysDir(testKinds); !errors.Is(err, ErrNoConfig) {
+		t.Errorf("no folder: %v, want ErrNoConfig", err)
+	}
+	dir := filepath.Join(home, "livekey", "keys.d")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "OPENAI_API_KEY"), "canary")
+	c, err := userKeysDir(testKinds)
+	if faults, found := errors.AsType[Faults](err); !found || len(faults) != 1 || !strings.Contains(err.Error(), "XDG_RUNTIME_DIR is not set") {
+		t.Errorf("keys without a sink: %v, want one fault that names XDG_RUNTIME_DIR", err)
+	}
+	if c == nil || c.Socket == "" || len(c.Keys) != 1 {
+		t.Errorf("the rest of the config is %+v, want its key and its socket", c)
+	}
+	t.Setenv("XDG_CONFIG_HOME", "")
+	t.Setenv("HOME", "")
+	t.Chdir(filepath.Dir(dir)) // a keys.d here is nobody's choice
+	if _, err := userKeysDir(testKinds); !errors.Is(err, ErrNoConfig) {
+		t.Errorf("no home: %v, want ErrNoConfig", err)
+	}
+}
