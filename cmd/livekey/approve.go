@@ -25,7 +25,10 @@ func (a *app) approve() *cobra.Command {
 			if len(args) == 2 {
 				version = key.Version(args[1])
 			}
-			return daemon.Approve(ctx, key.Name(args[0]), version, reason)
+			if err := daemon.Approve(ctx, key.Name(args[0]), version, reason); err != nil {
+				return err
+			}
+			return a.say("%s: approved; delivered once it is proved again, which `livekey status` shows", args[0])
 		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, as `TEXT` that is kept with who")

@@ -30,7 +30,11 @@ func (a *app) pause() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return daemon.Pause(ctx, oneName(args), long, reason)
+		if err := daemon.Pause(ctx, oneName(args), long, reason); err != nil {
+			return err
+		}
+		until := time.Now().Add(long).Format(time.RFC3339)
+		return a.say("%s: nothing is written until %s; `livekey resume` ends it before", everyKey(args), until)
 	})
 	return cmd
 }

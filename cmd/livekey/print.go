@@ -20,6 +20,14 @@ func (a *app) printJSON(v any) error {
 	return nil
 }
 
+// say prints one line: what a command without data has done.
+func (a *app) say(format string, args ...any) error {
+	if _, err := fmt.Fprintln(a.out.Out, ui.Clean(fmt.Sprintf(format, args...))); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
 // printFields prints names and texts in turn, one pair a line; an empty text is left out.
 func (a *app) printFields(pairs ...string) error {
 	width := 0

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +19,20 @@ func (a *app) refresh() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return daemon.Refresh(ctx, names(args))
+			if err := daemon.Refresh(ctx, names(args)); err != nil {
+				return err
+			}
+			return a.say("%s: the source is being asked again; `livekey status` shows what comes of it", everyKey(args))
 		}),
 	}
+}
+
+// everyKey is the keys that args name, in words.
+func everyKey(args []string) string {
+	if len(args) == 0 {
+		return "every key"
+	}
+	return strings.Join(args, ", ")
 }
 
 func names(args []string) []key.Name {

@@ -16,7 +16,10 @@ func (a *app) resume() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return daemon.Resume(ctx, oneName(args))
+			if err := daemon.Resume(ctx, oneName(args)); err != nil {
+				return err
+			}
+			return a.say("%s: no longer paused", everyKey(args))
 		}),
 	}
 }
