@@ -25,7 +25,8 @@ const issuerKey = "issuer"
 
 // TestScripts runs testdata/script: one promise to a user each. A script has an
 // issuer at $ISSUER of its own, which knows $LIVE and $SECOND, of $SECOND's own
-// organization $FOREIGN, has $BROKE out of credit, and never heard of $DEAD.
+// organization $FOREIGN, has $BROKE out of credit, and never heard of $DEAD. $TAKEN
+// is its address without a scheme.
 //
 //	exits N CMD…   runs CMD, which must exit with N, and print none of these keys
 //	put FILE TEXT  writes TEXT without a newline
@@ -60,6 +61,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("FOREIGN", foreign)
 			e.Setenv("DEAD", fakeissuer.NewAnthropicKey())
 			e.Setenv("ISSUER", url)
+			e.Setenv("TAKEN", strings.TrimPrefix(url, "http://"))
 			for _, dir := range []string{"XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HOME"} {
 				e.Setenv(dir, filepath.Join(e.WorkDir, strings.ToLower(dir)))
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 
 	logchannel "github.com/livekey/livekey/alerts/log"
@@ -74,9 +75,15 @@ func (a *app) start() (_ *started, err error) {
 	return &started{Engine: e, cfg: cfg, log: log, close: release}, nil
 }
 
-// misplaced makes a place that we may not use a fault of the config, and says which
-// field names another.
+// misplaced makes a place that we may not use a fault of the config, and says what
+// to do about it: for the most part, which field names another.
 func misplaced(err error, field string) error {
+	if _, held := errors.AsType[*journal.LockedError](err); held {
+		return fmt.Errorf("%w: stop it, or choose another %s", err, field)
+	}
+	if taken, found := errors.AsType[*net.OpError](err); found && taken.Net == "tcp" {
+		return &exitError{usage, fmt.Errorf("metrics: %w: choose another address, or stop what listens there", taken)}
+	}
 	if _, found := errors.AsType[*fs.PathError](err); !found {
 		return err
 	}
