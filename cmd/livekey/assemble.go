@@ -3,7 +3,6 @@ package main
 import (
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/livekey/livekey/alerts"
@@ -12,6 +11,7 @@ import (
 	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/internal/trusted"
 	"github.com/livekey/livekey/sinks"
 	"github.com/livekey/livekey/sources"
 	"github.com/livekey/livekey/validator/catalog"
@@ -89,7 +89,7 @@ func (p *plan) addProviders() error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(p.cfg.Providers)) {
 		own := p.cfg.Providers[name]
-		text, err := os.ReadFile(own.File)
+		text, err := trusted.Read(own.File) // it says where keys are sent
 		if err != nil {
 			faults = append(faults, own.Node.Fault("file", "%v", err))
 			continue

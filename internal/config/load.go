@@ -3,12 +3,12 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/livekey/livekey/internal/trusted"
 )
 
 // ErrNoConfig says that no config was named and that none is where one could be.
@@ -98,54 +98,28 @@ func Read(file string, text []byte, kinds Kinds) (*Config, error) {
 	return assemble([]*document{{file: file, text: text}}, kinds, Default(forSystem(file)), &collector{})
 }
 
-// readFile reads a file that nobody but root and the caller may write.
+// readFile reads a file that nobody but root and the caller may write: whoever
+// writes the config says where keys are sent.
 func readFile(path string) (*document, error) {
-	// A pipe must not hold the daemon up before it is seen to be one.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open config: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("stat config: %w", err)
-	}
 	d := &document{file: path}
-	if err := d.trusted(info); err != nil {
-		return nil, Join(err)
+	text, err := trusted.Read(path)
+	if _, no := errors.AsType[*trusted.Refused](err); no {
+		return nil, Join(d.refused(err))
 	}
-	d.text, err = io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
+	d.text = text
 	return d, nil
 }
 
-// trusted refuses what others could have written: whoever writes the config says
-// where keys are sent.
-func (d *document) trusted(info fs.FileInfo) error {
-	if info.IsDir() || !info.Mode().IsRegular() {
-		return d.fault(0, 0, "", "not a regular file", "name a file")
+// refused makes a fault of the document of what package trusted refused, and
+// leaves other errors as they are.
+func (d *document) refused(err error) error {
+	if r, no := errors.AsType[*trusted.Refused](err); no {
+		return d.fault(0, 0, "", r.Reason, r.Hint)
 	}
-	return errors.Join(d.owned(info), d.closed(info))
-}
-
-// owned refuses a file or folder of anybody but root and the caller.
-func (d *document) owned(info fs.FileInfo) error {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if ok && st.Uid != 0 && int64(st.Uid) != int64(os.Geteuid()) {
-		return d.fault(0, 0, "", "belongs to another user, who could change it",
-			"make root or the user that livekey runs as its owner")
-	}
-	return nil
-}
-
-// closed refuses a file or folder that its group or everybody may write.
-func (d *document) closed(info fs.FileInfo) error {
-	if info.Mode().Perm()&0o022 != 0 {
-		return d.fault(0, 0, "", "others may write it", "chmod go-w "+d.file)
-	}
-	return nil
+	return err
 }
 
 // escapeGlob keeps the characters of a path from being a pattern.

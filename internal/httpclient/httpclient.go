@@ -10,8 +10,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
+
+	"github.com/livekey/livekey/internal/trusted"
 )
 
 // Budgets of one call. A body is bounded by whoever reads it, with ReadAll.
@@ -27,7 +28,7 @@ const (
 // Options differ by what is called; the zero Options is a provider of the
 // catalog: public roots, a few connections.
 type Options struct {
-	CAFile     string // PEM roots instead of the system's
+	CAFile     string // PEM roots instead of the system's, which nobody but root and the caller may write
 	ServerName string // expected in the certificate, where it is not the host's
 	// ProxyEnv honors HTTPS_PROXY and NO_PROXY. The proxy then does the last
 	// look-up, so only its own address is checked here.
@@ -50,7 +51,7 @@ type Factory struct {
 func (f *Factory) Client(o Options) (*http.Client, error) {
 	tlsConf := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName}
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		pem, err := trusted.Read(o.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("read ca_file: %w", err)
 		}

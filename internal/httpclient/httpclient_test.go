@@ -171,6 +171,19 @@ func TestCAFileFaults(t *testing.T) {
 	}
 }
 
+// Whoever writes the roots decides whom livekey believes to be the issuer.
+func TestACAFileThatOthersMayWriteIsRefused(t *testing.T) {
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer srv.Close()
+	path := caFile(t, srv)
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&httpclient.Factory{}).Client(httpclient.Options{CAFile: path}); err == nil || !strings.Contains(err.Error(), "others may write it") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTheEnvironmentNamesNoProxy(t *testing.T) {
 	var proxied, direct atomic.Int32
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { proxied.Add(1) }))
