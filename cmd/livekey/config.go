@@ -44,6 +44,9 @@ func (a *app) configCheck() *cobra.Command {
 			if err := a.out.Print(table); err != nil {
 				return err
 			}
+			for _, line := range p.stretched() {
+				a.note("%s %s", a.err.Paint(ui.Warn, "warning:"), line)
+			}
 			_, err = fmt.Fprintf(a.out.Out, "\n%s %s\n", a.out.Paint(ui.Good, "ok:"), p.summary())
 			return err
 		}),
