@@ -114,13 +114,17 @@ func (t *turn) stillRegressed(e Fetched) {
 	}
 }
 
+// Settled says whether the same bytes were still there after a second: what is
+// refused of them is told from then on.
+func (v *Version) Settled() bool { return v.SeenLast.Sub(v.Seen) >= settle }
+
 // tellOnceSettled opens the alert of a refused candidate if its bytes have been
 // there for a second, else asks for another read then.
 func (t *turn) tellOnceSettled(c *Version) {
 	if c.Hold != HoldRejected && c.Hold != HoldMalformed && (c.Hold != HoldUnknown || c.Latest.Unasked()) {
 		return
 	}
-	if c.SeenLast.Sub(c.Seen) < settle {
+	if !c.Settled() {
 		c.Reread = c.Seen.Add(settle)
 		if !c.Reread.After(t.now) { // seen long ago, before a restart
 			c.Reread = t.now.Add(settle)
@@ -181,7 +185,11 @@ func (t *turn) judge(c *Version) {
 		t.hold(c, why)
 		t.do(t.worseAlert(c))
 	default:
-		t.resolve("it belongs to the same owner and ranks at least as high", key.CandidateMisplaced, key.CandidateWorse)
+		reason := "it belongs to the same owner and ranks at least as high"
+		if c.Approved {
+			reason = "approved by a person"
+		}
+		t.resolve(reason, key.CandidateMisplaced, key.CandidateWorse)
 		if t.paused() {
 			t.hold(c, HoldPaused)
 			return

@@ -119,7 +119,7 @@ func (t *turn) regressedAlert(c *Version) Open {
 func (t *turn) missingAlert(detail string) Open {
 	return Open{
 		Cause: key.SourceMissing, Severity: key.Warning,
-		Summary:  fmt.Sprintf("%s: %s has no such record; %s", t.p.Key, t.p.From, t.stays()),
+		Summary:  fmt.Sprintf("%s: its source has nothing to deliver (%s); %s", t.p.Key, detail, t.stays()),
 		Evidence: map[string]string{"from": t.p.From, "detail": detail},
 		Actions:  []string{"put the key back, or correct from: in the config"},
 	}

@@ -50,40 +50,30 @@ func (a *app) clean() *cobra.Command {
 }
 
 func (a *app) cleanUp(ctx context.Context, p *plan, j *journal.Journal, yes bool) error {
-	known, err := engine.Sinks(j)
+	configured := func(sink string) bool { _, is := p.cfg.Sinks[sink]; return is }
+	left, err := engine.Leftovers(j, configured)
 	if err != nil {
 		return err
 	}
-	inUse := p.places()
-	var gone []string
-	for _, name := range sorted(known) {
-		if _, configured := p.cfg.Sinks[name]; !configured {
-			gone = append(gone, name)
-		}
-	}
-	if len(gone) == 0 {
+	if len(left) == 0 {
 		_, err := fmt.Fprintln(a.out.Out, "nothing to clean")
 		return err
 	}
 	var failed []error
-	for _, name := range gone {
-		path := known[name].Path
-		verb := "would remove"
-		switch {
-		case slices.ContainsFunc(inUse, func(used string) bool { return within(used, path) }):
-			verb = "keeps, another sink has it:"
-		case yes:
-			verb = "removed"
-			if err := removeLeftover(ctx, path); err != nil {
+	for _, name := range sorted(left) {
+		kept := len(failed)
+		for _, path := range left[name] {
+			verb, err := p.cleanPlace(ctx, path, yes)
+			if err != nil {
 				failed = append(failed, fmt.Errorf("clean sink %s: %w", name, err))
 				continue
 			}
+			if _, err := fmt.Fprintf(a.out.Out, "%s: %s %s\n", name, verb, ui.Clean(path)); err != nil {
+				return err
+			}
 		}
-		if _, err := fmt.Fprintf(a.out.Out, "%s: %s %s\n", name, verb, ui.Clean(path)); err != nil {
-			return err
-		}
-		if yes {
-			if err := engine.Forget(j, name); err != nil {
+		if yes && len(failed) == kept {
+			if err := engine.Cleaned(j, name, configured(name)); err != nil {
 				return err
 			}
 		}
@@ -95,6 +85,18 @@ func (a *app) cleanUp(ctx context.Context, p *plan, j *journal.Journal, yes bool
 		return &exitError{sinkFailed, errors.Join(failed...)}
 	}
 	return nil
+}
+
+// cleanPlace removes what is left at path, if yes, and says what it did in a word.
+func (p *plan) cleanPlace(ctx context.Context, path string, yes bool) (verb string, err error) {
+	switch {
+	case slices.ContainsFunc(p.places(), func(used string) bool { return within(used, path) }):
+		return "keeps, another sink has it:", nil
+	case !yes:
+		return "would remove", nil
+	default:
+		return "removed", removeLeftover(ctx, path)
+	}
 }
 
 // places are the paths of the configured sinks.

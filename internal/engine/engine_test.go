@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -192,6 +193,26 @@ func TestABudgetStretchesTheInterval(t *testing.T) {
 		pass(time.Second)
 		w.wantSink("v2") // what is kept for candidates is there
 	})
+}
+
+func TestOnceTellsARefusalBeforeItLeaves(t *testing.T) {
+	for name, value := range map[string]string{"dead": "v2", "malformed": "v2\n"} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				w.source.set("K", value)
+				o, j := w.options()
+				defer j.Close()
+				e, err := New(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := e.Once(context.Background(), time.Second); err != nil {
+					t.Fatal(err)
+				}
+				w.wantStory("opened candidate_rejected")
+			})
+		})
+	}
 }
 
 func TestAFirstVerdictIsOneOfThisRun(t *testing.T) {
@@ -645,4 +666,33 @@ func TestOnceKnowsWhatItPublishedUnproved(t *testing.T) {
 			t.Fatalf("status says %+v of what is in the sink", c)
 		}
 	})
+}
+
+func TestOneKnocksForAllAtASourceThatIsDown(t *testing.T) {
+	var keys []string
+	for i := range 20 {
+		keys = append(keys, fmt.Sprintf("K%d", i))
+	}
+	bubble(t, func(t *testing.T, w *world) {
+		for _, k := range w.keys {
+			w.source.set(k, "v-"+k)
+			w.issuer.is("v-"+k, key.Live, key.Valid, "ours")
+		}
+		w.start()
+		defer w.stop()
+		pass(time.Minute)
+		w.source.fail(errBoom)
+		pass(time.Minute)
+		before := w.source.reads
+		pass(time.Hour)
+		if n := w.source.reads - before; n > 1600 { // every 2.5 s and up to as much again, whatever the keys
+			t.Errorf("%d reads in an hour for 20 keys", n)
+		}
+		w.source.fail(nil)
+		before = w.source.reads
+		pass(6 * time.Second)
+		if n := w.source.reads - before; n < 20 {
+			t.Errorf("6 s after its return %d of 20 keys were read", n)
+		}
+	}, keys...)
 }

@@ -293,10 +293,12 @@ func (k *keyRun) settled() bool {
 	s := &k.state
 	if c := s.Candidate; c != nil && !c.SeenLast.IsZero() {
 		switch c.Hold {
-		case rotation.HoldRejected, rotation.HoldMalformed, rotation.HoldMisplaced, rotation.HoldWorse, rotation.HoldPaused, rotation.HoldRegressed:
+		case rotation.HoldMisplaced, rotation.HoldWorse, rotation.HoldPaused, rotation.HoldRegressed:
 			return true
+		case rotation.HoldRejected, rotation.HoldMalformed:
+			return c.Settled() // then it is told, also to those who hear of it by an alert
 		case rotation.HoldUnknown:
-			return lasting[c.Latest.Reason]
+			return c.Settled() && lasting[c.Latest.Reason]
 		default:
 			return false
 		}

@@ -20,6 +20,12 @@ func (k *keyRun) logStages(before, after *rotation.State) {
 		case was == nil || was.Fingerprint != c.Fingerprint:
 			k.e.log.Info("version delivered", "key", k.Name, "version", c.ID, "fingerprint", c.Fingerprint, "stage", key.StageCurrent,
 				"provider", k.Provider, "outcome", c.Last.Outcome, "reason", c.Last.Reason, "unproved", c.Unproved)
+		case unanswered(was) == "" && unanswered(c) != "":
+			k.e.log.Warn("version not answered for", "key", k.Name, "version", c.ID, "fingerprint", c.Fingerprint, "stage", key.StageCurrent,
+				"provider", k.Provider, "reason", c.Latest.Reason, "detail", c.Latest.Detail)
+		case unanswered(was) != "" && unanswered(c) == "":
+			k.e.log.Info("version answered for again", "key", k.Name, "version", c.ID, "fingerprint", c.Fingerprint, "stage", key.StageCurrent,
+				"provider", k.Provider, "outcome", c.Latest.Outcome, "reason", c.Latest.Reason)
 		case was.Rejections == 0 && c.Rejections > 0:
 			k.e.log.Warn("version suspect", "key", k.Name, "version", c.ID, "fingerprint", c.Fingerprint, "stage", key.StageCurrent,
 				"provider", k.Provider, "outcome", c.Last.Outcome, "reason", c.Last.Reason)

@@ -232,6 +232,13 @@ func (s *sourceRun) done(ctx context.Context, l *location, rec sources.Record, e
 			schedule.Spread(schedule.Phase(s.name, l.loc.String()), l.failures))
 		l.failures++
 		l.due = at.Add(wait)
+		if s.down() { // this one knocks for all: the others wait until it is heard
+			for _, other := range s.locations {
+				if behind := l.due.Add(retryLimit); other != l && other.due.Before(behind) {
+					other.due = behind
+				}
+			}
+		}
 	}
 	if again {
 		s.start([]*location{l})

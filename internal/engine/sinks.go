@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -273,7 +277,8 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 		return err
 	}
 	if !maps.Equal(record.Has, prints) {
-		record.Path, record.Intent = s.Path, prints
+		record.moveTo(s.Path)
+		record.Intent = prints
 		if err := s.e.store.PutSync(kindSink, s.Name, record); err != nil {
 			return err
 		}
@@ -286,7 +291,8 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 	if changed || record.WrittenAt.IsZero() {
 		record.WrittenAt = at
 	}
-	record.Path, record.Has, record.Intent = s.Path, prints, nil
+	record.moveTo(s.Path)
+	record.Has, record.Intent = prints, nil
 	s.e.keep(s.e.store.Put(kindSink, s.Name, record))
 	s.mu.Lock()
 	s.has, s.foreign, s.failures, s.err, s.writtenAt = prints, nil, 0, nil, record.WrittenAt
@@ -342,9 +348,14 @@ func (s *sinkRun) failed(err error) {
 	s.err = err
 	s.mu.Unlock()
 	s.e.log.Error("sink not written", "sink", s.Name, "path", s.Path, "err", err)
-	actions := []string{"see what is in the way: livekey config check"}
-	if errors.Is(err, sinks.ErrForeign) {
+	actions := []string{"mend what the detail says; livekey tries again by itself"}
+	switch {
+	case errors.Is(err, sinks.ErrForeign):
 		actions = []string{"move the file away, or set adopt: true on the sink"}
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		actions = []string{fmt.Sprintf("let the user of livekey (uid %d) write in the folder of %s", os.Geteuid(), s.Path)}
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		actions = []string{"make room on the file system of " + s.Path}
 	}
 	s.e.alerts.open(s.subject(), "", "", s.affected(), rotation.Open{
 		Cause: key.SinkFailed, Severity: key.Critical,

@@ -67,7 +67,7 @@ func describe(name key.Name, provider string, state rotation.State) report.Key {
 		r.Current = &report.Current{
 			Version: c.ID, Fingerprint: c.Fingerprint.String(), Outcome: v.Outcome, Reason: v.Reason, Which: v.Which,
 			Unproved: c.Unproved, Suspect: state.Suspect(), CheckedAt: v.CheckedAt, DeliveredAt: c.Delivered,
-			Identity: v.Identity, ExpiresAt: v.ExpiresAt,
+			Identity: v.Identity, ExpiresAt: v.ExpiresAt, Unanswered: unanswered(c),
 		}
 		r.NextProbeAt = c.Due
 	}
@@ -80,6 +80,9 @@ func describe(name key.Name, provider string, state rotation.State) report.Key {
 			Version: c.ID, Fingerprint: c.Fingerprint.String(), Outcome: v.Outcome, Reason: v.Reason, Which: v.Which,
 			Detail: v.Detail, HeldBy: string(c.Hold), Since: c.Seen,
 		}
+		if c == state.Delivering {
+			r.Candidate.HeldBy = "sink" // proved, and no sink could be written yet
+		}
 	}
 	for _, v := range state.Older {
 		last := lastWord(&v)
@@ -88,6 +91,14 @@ func describe(name key.Name, provider string, state rotation.State) report.Key {
 		})
 	}
 	return r
+}
+
+// unanswered is why the last question had no answer, empty if it had one.
+func unanswered(v *rotation.Version) key.Reason {
+	if v.Latest.Outcome != key.Unknown || v.Latest.Reason == key.NoProvider || v.Latest.CheckedAt.IsZero() {
+		return ""
+	}
+	return v.Latest.Reason
 }
 
 // lastWord is what is known of a version: unknown never replaces a verdict that is known.

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/livekey/livekey/alerts"
@@ -27,9 +28,20 @@ const (
 // it was about to write. Variables map to the fingerprints of their parts.
 type SinkRecord struct {
 	Path      string                     `json:"path"`
+	Former    []string                   `json:"former,omitempty"` // where it was before the config moved it
 	Has       map[string]key.Fingerprint `json:"has,omitempty"`
 	Intent    map[string]key.Fingerprint `json:"intent,omitempty"`
 	WrittenAt time.Time                  `json:"written_at,omitzero"`
+}
+
+// moveTo makes path the place of the sink. Where it was before is not forgotten:
+// keys lie there until somebody cleans up.
+func (r *SinkRecord) moveTo(path string) {
+	if r.Path != "" && r.Path != path && !slices.Contains(r.Former, r.Path) {
+		r.Former = append(slices.Clone(r.Former), r.Path)
+	}
+	r.Path = path
+	r.Former = slices.DeleteFunc(slices.Clone(r.Former), func(old string) bool { return old == path })
 }
 
 // approval is the record of a person who overruled a hold.
@@ -96,7 +108,7 @@ func (s store) adopt(epoch string) error {
 		if err != nil {
 			return err
 		}
-		if err := s.Put(kindSink, id, SinkRecord{Path: r.Path, WrittenAt: r.WrittenAt}); err != nil {
+		if err := s.Put(kindSink, id, SinkRecord{Path: r.Path, Former: r.Former, WrittenAt: r.WrittenAt}); err != nil {
 			return err
 		}
 	}
@@ -121,23 +133,40 @@ func Known(j *journal.Journal, h secret.Hasher, sink string) func(found map[stri
 	}
 }
 
-// Sinks are the sinks that the journal knows, by name: also those that the config
-// names no more.
-func Sinks(j *journal.Journal) (map[string]SinkRecord, error) {
-	all := map[string]SinkRecord{}
+// Leftovers are the places where livekey wrote and, by this config, writes no more,
+// by the name of their sink: every place of a sink that is not configured, and the
+// former ones of a sink that is.
+func Leftovers(j *journal.Journal, configured func(sink string) bool) (map[string][]string, error) {
+	all := map[string][]string{}
 	err := j.Each(kindSink, func(id string, raw json.RawMessage) error {
 		var r SinkRecord
 		if err := json.Unmarshal(raw, &r); err != nil {
 			return fmt.Errorf("read the journal of sink %s: %w", id, err)
 		}
-		all[id] = r
+		places := r.Former
+		if !configured(id) {
+			places = append(slices.Clone(places), r.Path)
+		}
+		if len(places) > 0 {
+			all[id] = places
+		}
 		return nil
 	})
 	return all, err
 }
 
-// Forget removes a sink from the journal.
-func Forget(j *journal.Journal, sink string) error { return j.Delete(kindSink, sink) }
+// Cleaned forgets the leftovers of a sink.
+func Cleaned(j *journal.Journal, sink string, configured bool) error {
+	if !configured {
+		return j.Delete(kindSink, sink)
+	}
+	r, err := store{j}.sink(sink)
+	if err != nil {
+		return err
+	}
+	r.Former = nil
+	return j.PutSync(kindSink, sink, r)
+}
 
 func (s store) openAlerts() (map[string]alerts.Data, error) {
 	open := map[string]alerts.Data{}

@@ -39,9 +39,10 @@ type Current struct {
 	Fingerprint string       `json:"fingerprint"`
 	Outcome     key.Outcome  `json:"outcome"`
 	Reason      key.Reason   `json:"reason,omitempty"`
-	Which       string       `json:"which,omitempty"`    // of blocked: no_credit, spend_cap, …
-	Unproved    key.Reason   `json:"unproved,omitempty"` // why nobody proved what is delivered
-	Suspect     bool         `json:"suspect,omitempty"`  // rejected, not yet confirmed dead
+	Which       string       `json:"which,omitempty"`      // of blocked: no_credit, spend_cap, …
+	Unproved    key.Reason   `json:"unproved,omitempty"`   // why nobody proved what is delivered
+	Suspect     bool         `json:"suspect,omitempty"`    // rejected, not yet confirmed dead
+	Unanswered  key.Reason   `json:"unanswered,omitempty"` // why the last question had no answer; outcome is the last that had
 	CheckedAt   time.Time    `json:"checked_at,omitzero"`
 	DeliveredAt time.Time    `json:"delivered_at,omitzero"`
 	Identity    key.Identity `json:"identity,omitempty"`
@@ -56,7 +57,7 @@ type Candidate struct {
 	Reason      key.Reason  `json:"reason,omitempty"`
 	Which       string      `json:"which,omitempty"` // of malformed: the fault; of blocked: why
 	Detail      string      `json:"detail,omitempty"`
-	HeldBy      string      `json:"held_by,omitempty"` // rejected, malformed, worse, misplaced, regressed, unknown, paused
+	HeldBy      string      `json:"held_by,omitempty"` // rejected, malformed, worse, misplaced, regressed, unknown, paused, comparing, sink
 	Since       time.Time   `json:"since,omitzero"`
 }
 
