@@ -194,7 +194,8 @@ func (b *builder) entry(n Node, kinds []string) (kind string, settings Node, ok 
 }
 
 // absoluteFiles holds that every *_file and *_dir of an entry, however deep, is
-// absolute: a daemon's working folder is nobody's business.
+// absolute: a daemon's working folder is nobody's business. A switch such as
+// allow_unsafe_dir is no path.
 func (b *builder) absoluteFiles(n Node) {
 	y := target(n.yaml)
 	if !isMapping(y) {
@@ -206,7 +207,7 @@ func (b *builder) absoluteFiles(n Node) {
 		switch {
 		case isMapping(value):
 			b.absoluteFiles(child)
-		case isScalar(value) && value.Value != "" && (strings.HasSuffix(name, "_file") || strings.HasSuffix(name, "_dir")):
+		case isScalar(value) && value.Value != "" && value.Tag != "!!bool" && (strings.HasSuffix(name, "_file") || strings.HasSuffix(name, "_dir")):
 			b.absolute(child, "", value.Value)
 		}
 	}

@@ -194,3 +194,13 @@ keys:
 		}
 	}
 }
+
+func TestAFieldThatEndsInDirMayBeABoolean(t *testing.T) {
+	read(t, good+"sinks: {env_file: {path: /x, keys: all, allow_unsafe_dir: true}}\n")
+	for _, value := range []string{"relative", `"true"`} {
+		_, err := Read("f.yaml", []byte(good+"sinks: {env_file: {path: /x, keys: all, work_dir: "+value+"}}\n"), testKinds)
+		if err == nil || !strings.Contains(err.Error(), "must be an absolute path") {
+			t.Errorf("work_dir: %s: %v, want it refused", value, err)
+		}
+	}
+}
