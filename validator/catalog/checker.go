@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -153,7 +154,7 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 	}
 	a := class.judge(got, time.Now())
 	v = a.Verdict
-	v.RequestID = clean(got.requestID(), m)
+	v.RequestID = c.provider.clean(got.requestID(), m)
 	switch {
 	case v.Outcome == key.Live:
 		v.Identity = class.identify(got, m)
@@ -214,7 +215,7 @@ func (c *checker) first(m proof.Material) []byte {
 func (cl *class) identify(a *answer, m proof.Material) key.Identity {
 	var id key.Identity
 	for name, f := range cl.identity {
-		if s := clean(f.read(a.header, a.json), m); s != "" {
+		if s := cl.provider.clean(f.read(a.header, a.json), m); s != "" {
 			if id == nil {
 				id = key.Identity{}
 			}
@@ -249,16 +250,48 @@ func (p *Provider) expiresAt(a *answer) time.Time {
 }
 
 // clean returns what an issuer says about a key if it is fit to be shown: one
-// short printable word or name that does not have the key inside.
-func clean(s string, m proof.Material) string {
+// short printable word or name that has no piece of the key inside.
+func (p *Provider) clean(s string, m proof.Material) string {
 	const longest = 128
 	if len(s) > longest || !sendable(s) {
 		return ""
 	}
 	for _, v := range m.Parts {
-		if v.Len() > 0 && strings.Contains(s, string(v.Reveal())) {
+		if p.echoes([]byte(s), v.Reveal()) {
 			return ""
 		}
 	}
 	return s
+}
+
+// echoed is how many bytes of a value in a row an issuer may not hand back.
+const echoed = 8
+
+// echoes says whether text has the value inside, or a run of it beyond the prefix
+// that every key of its class has.
+func (p *Provider) echoes(text, value []byte) bool {
+	if len(value) == 0 {
+		return false
+	}
+	public := 0
+	for _, prefix := range p.prefixes() {
+		if len(prefix) > public && bytes.HasPrefix(value, []byte(prefix)) {
+			public = len(prefix)
+		}
+	}
+	for i := 0; i+echoed <= len(text); i++ {
+		if bytes.Contains(value[public:], text[i:i+echoed]) {
+			return true
+		}
+	}
+	return bytes.Contains(text, value)
+}
+
+// prefixes are public beginnings of values of this provider.
+func (p *Provider) prefixes() []string {
+	all := slices.Clone(p.file.Recognize.Prefix)
+	for _, c := range p.classes {
+		all = append(all, c.prefix)
+	}
+	return all
 }

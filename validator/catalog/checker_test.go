@@ -418,3 +418,38 @@ func TestAControlThatMeetsAPortal(t *testing.T) {
 		t.Errorf("got %s/%s after %d calls: %s", v.Outcome, v.Reason, calls.Load(), v.Detail)
 	}
 }
+
+// An issuer, or who answers for it, may hand back what it was sent.
+func TestNoPieceOfTheKeyIsKept(t *testing.T) {
+	const value = "sk-ant-api03-Qm7vTz1xKd9LrPw2"
+	for rule, c := range map[string]struct{ said, want string }{
+		"an id of the issuer's own is kept":    {"req_011CSHoEeqs5C35K2UUqR7Fy", "req_011CSHoEeqs5C35K2UUqR7Fy"},
+		"the public prefix alone is kept":      {"asked by sk-ant-api03-…", "asked by sk-ant-api03-…"},
+		"seven bytes tell nobody much":         {"…xKd9LrP…", "…xKd9LrP…"},
+		"the whole key is dropped":             {value, ""},
+		"its end is dropped":                   {"key …9LrPw2-x: Kd9LrPw2", ""},
+		"its beginning is dropped":             {"sk-ant-api03-Qm7vTz1x...", ""},
+		"eight bytes from the middle of it go": {"vTz1xKd9", ""},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Request-Id", c.said)
+				w.Header().Set("Anthropic-Organization-Id", c.said)
+				_, _ = w.Write([]byte(`{"data": [{"type": "model"}]}`))
+			}))
+			defer srv.Close()
+			v := newChecker(t, "anthropic", catalog.Settings{BaseURL: srv.URL}).Check(t.Context(), checkertest.Material(value))
+			if v.RequestID != c.want {
+				t.Errorf("request id %q, want %q", v.RequestID, c.want)
+			}
+			for name, got := range v.Identity {
+				if got != c.want {
+					t.Errorf("%s %q, want %q", name, got, c.want)
+				}
+			}
+			if kept := len(v.Identity) > 0; kept != (c.want != "") {
+				t.Errorf("identity is %v", v.Identity)
+			}
+		})
+	}
+}
