@@ -27,7 +27,7 @@ func (a *app) statusText(s report.Status, now time.Time) error {
 	var b strings.Builder
 	for _, k := range s.Keys {
 		for _, line := range keyLines(k, now) {
-			fmt.Fprintf(&b, "%s\n", a.out.Paint(line.Style, line.Text))
+			b.WriteString(a.out.Wrap(line.Style, "", "  ", line.Text))
 		}
 	}
 	open := slices.Clone(s.Alerts)
@@ -35,12 +35,12 @@ func (a *app) statusText(s report.Status, now time.Time) error {
 	for _, alert := range open {
 		fmt.Fprintf(&b, "\n%s %s\n", a.out.Paint(alertStyle(alert), string(alert.Severity)+" "+string(alert.Cause)),
 			a.out.Paint(ui.Faint, ui.Age(now, alert.Since)))
-		fmt.Fprintf(&b, "  %s\n", a.out.Paint(ui.Plain, alert.Summary))
+		b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", alert.Summary))
 		if detail := alert.Evidence["detail"]; detail != "" && unsaid[alert.Cause] {
-			fmt.Fprintf(&b, "  %s\n", a.out.Paint(ui.Plain, detail))
+			b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", detail))
 		}
 		for _, action := range alert.Actions {
-			fmt.Fprintf(&b, "  -> %s\n", a.out.Paint(ui.Plain, action))
+			b.WriteString(a.out.Wrap(ui.Plain, "  -> ", "     ", action))
 		}
 	}
 	_, err := fmt.Fprint(a.out.Out, b.String())

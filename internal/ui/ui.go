@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"strings"
@@ -13,13 +14,26 @@ import (
 type Printer struct {
 	Out   io.Writer
 	Color bool
+	Width int // columns of a line; 0: lines are as long as they are
 }
 
 // New makes a Printer for w: with colors if it is a terminal that has them, and
-// NO_COLOR (https://no-color.org) is not set.
+// NO_COLOR (https://no-color.org) is not set. What no person watches keeps its
+// lines whole: grep finds in one what belongs together.
 func New(w io.Writer) Printer {
-	return Printer{Out: w, Color: IsTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	f, ok := w.(*os.File)
+	if !ok || !terminal(f) {
+		return Printer{Out: w}
+	}
+	return Printer{
+		Out:   w,
+		Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Width: cmp.Or(columns(f), defaultWidth),
+	}
 }
+
+// defaultWidth is that of a terminal that does not say.
+const defaultWidth = 80
 
 // IsTerminal says whether a person watches w.
 func IsTerminal(w io.Writer) bool {

@@ -52,6 +52,9 @@ func TestNoColorUnlessATerminal(t *testing.T) {
 	if New(f).Color || New(&bytes.Buffer{}).Color {
 		t.Error("colors into a file")
 	}
+	if New(f).Width != 0 {
+		t.Error("lines of a file are broken")
+	}
 }
 
 func TestAgesHaveOneUnit(t *testing.T) {
@@ -66,5 +69,30 @@ func TestAgesHaveOneUnit(t *testing.T) {
 	}
 	if got := Age(now, time.Time{}); got != "-" {
 		t.Errorf("never is %q", got)
+	}
+}
+
+func TestLongLinesBreakBetweenWords(t *testing.T) {
+	for _, c := range []struct {
+		rule  string
+		p     Printer
+		first string
+		text  string
+		want  string
+	}{
+		{"what fits stays", Printer{Width: 12}, "-> ", "one two 3", "-> one two 3\n"},
+		{"what does not goes on below", Printer{Width: 12}, "-> ", "one two 34 five six", "-> one two\n   34 five\n   six\n"},
+		{"columns are characters, not bytes", Printer{Width: 9}, "", "äöü äöü 3", "äöü äöü 3\n"},
+		{"a long word stays whole", Printer{Width: 8}, "-> ", "a /run/livekey/app.env b", "-> a\n   /run/livekey/app.env\n   b\n"},
+		{"without a terminal nothing breaks", Printer{}, "-> ", strings.Repeat("word ", 99), "-> " + strings.Repeat("word ", 99) + "\n"},
+		{"each line has its color", Printer{Width: 8, Color: true}, "", "one two three", "\x1b[31mone two\x1b[0m\n   \x1b[31mthree\x1b[0m\n"},
+		{"nothing moves the cursor", Printer{Width: 4}, "", "a\x1b[2J b", "a\uFFFD[2J\n   b\n"},
+		{"nothing is a line", Printer{Width: 4}, "", "", "\n"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			if got := c.p.Wrap(Bad, c.first, "   ", c.text); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }
