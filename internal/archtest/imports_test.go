@@ -136,6 +136,20 @@ var importRules = []rule{
 		},
 	},
 	{
+		"no templates",
+		"they call methods by name, so the linker keeps every method of every type: two of thirteen megabytes",
+		func(t tree) (bad []string) {
+			for _, dir := range t.dirs() {
+				for _, i := range importsOf(t, dir) {
+					if production.has(dir) && matches(i, []string{"text/template", "html/template"}) {
+						bad = append(bad, dir+" imports "+i)
+					}
+				}
+			}
+			return bad
+		},
+	},
+	{
 		"no pprof",
 		"a heap profile of this process is a list of keys",
 		func(t tree) (bad []string) {
