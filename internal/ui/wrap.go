@@ -19,7 +19,7 @@ func (p Printer) Wrap(style Style, first, rest, text string) string {
 		end()
 		return b.String()
 	}
-	for _, word := range strings.FieldsSeq(text) {
+	for word := range strings.FieldsSeq(text) {
 		switch {
 		case line == "":
 			line = word
