@@ -100,6 +100,9 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	say := func(style ui.Style, format string, args ...any) {
 		lines = append(lines, ui.Cell{Text: fmt.Sprintf("%s: ", k.Name) + fmt.Sprintf(format, args...), Style: style})
 	}
+	if c := k.Current; c != nil && c.Unanswered != "" && c.Unproved == "" {
+		say(ui.Warn, "the last question had no answer: unknown/%s", c.Unanswered)
+	}
 	if c := k.Candidate; c != nil {
 		text := fmt.Sprintf("candidate %s is %s", c.Fingerprint, verdict(c.Outcome, c.Reason).Text)
 		if c.HeldBy != "" {
