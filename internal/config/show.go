@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,14 +14,15 @@ import (
 )
 
 // Show is the configuration as it holds, defaults filled in, as YAML that Read
-// reads the same. Its order is fixed. It has no secret, because Read takes none.
+// reads the same, but for the path of an alert's address, which may be a token and
+// is masked. Its order is fixed. It has no secret, because Read takes none.
 func Show(c *Config) ([]byte, error) {
 	root := mapping(
 		"sources", section(c.Sources, func(s Source) *yaml.Node { return withKind(s.Kind, nil, s.Settings) }),
 		"providers", section(c.Providers, func(p Provider) *yaml.Node { return mapping("file", text(p.File)) }),
 		"keys", section(c.Keys, c.showKey),
 		"sinks", section(c.Sinks, showSink),
-		"alerts", section(c.Alerts, func(a Channel) *yaml.Node { return withKind(a.Kind, nil, a.Settings) }),
+		"alerts", section(c.Alerts, showChannel),
 		"policy", showPolicy(c.Policy, nil),
 		"startup_wait", duration(c.StartupWait),
 		"state_dir", text(c.StateDir),
@@ -67,6 +69,34 @@ func showSink(s Sink) *yaml.Node {
 		names[i] = string(name)
 	}
 	return withKind(s.Kind, mapping("keys", texts(names), "complete", boolean(s.Complete)), s.Settings)
+}
+
+// showChannel is a channel whose addresses say the host alone: chat services put
+// the token into the path.
+func showChannel(a Channel) *yaml.Node {
+	n := withKind(a.Kind, nil, a.Settings)
+	maskPaths(n)
+	return n
+}
+
+func maskPaths(y *yaml.Node) {
+	if y.Kind == yaml.ScalarNode {
+		y.Value = hostOnly(y.Value)
+	}
+	for _, c := range y.Content {
+		maskPaths(c)
+	}
+}
+
+// address is an address in its parts: where it goes, and what may be a token.
+var address = regexp.MustCompile(`(?i)^(https?://[^/?#]*)(.*)$`)
+
+func hostOnly(s string) string {
+	m := address.FindStringSubmatch(s)
+	if m == nil || m[2] == "" || m[2] == "/" {
+		return s
+	}
+	return m[1] + "/" + mask
 }
 
 // showPolicy is p, or what of it is not as in less.

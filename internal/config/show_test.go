@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,5 +61,24 @@ policy: {probe: 90m}
 	}
 	if diff := cmp.Diff(string(want), string(shown)); diff != "" {
 		t.Errorf("Show (-want +got):\n%s", diff)
+	}
+}
+
+func TestShowMasksWhatMayBeATokenInAnAddress(t *testing.T) {
+	const start = "keys:\n  A: {from: \"env://A\", provider: none}\nalerts:\n  webhook: {secret_file: /s, url: "
+	for url, want := range map[string]string{
+		"https://hooks.example.com/services/T0/B0/canary": "https://hooks.example.com/***",
+		"https://hooks.example.com:8443/?token=canary":    "https://hooks.example.com:8443/***",
+		"https://hooks.example.com/#canary":               "https://hooks.example.com/***",
+		"https://hooks.example.com":                       "https://hooks.example.com",
+		"https://hooks.example.com/":                      "https://hooks.example.com/",
+	} {
+		shown, err := Show(read(t, start+"\""+url+"\"}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(shown), `url: "`+want+"\"\n") || !strings.Contains(string(shown), "secret_file: /s") {
+			t.Errorf("%s: want %s in\n%s", url, want, shown)
+		}
 	}
 }
