@@ -128,7 +128,7 @@ func group(cmd *cobra.Command) {
 				names = append(names, sub.Name())
 			}
 		}
-		return fmt.Errorf("unknown command %q%s", args[0], didYouMean(args[0], names, ""))
+		return fmt.Errorf("unknown command %q%s", config.Shown(args[0]), didYouMean(args[0], names, ""))
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }

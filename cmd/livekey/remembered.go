@@ -1,11 +1,13 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/engine"
 	"github.com/livekey/livekey/internal/journal"
+	"github.com/livekey/livekey/validator/catalog"
 )
 
 // remembered prints what the journal of a daemon that does not answer says. A
@@ -22,7 +24,7 @@ func (a *app) remembered(cfg *config.Config, output format) error {
 	}
 	for i := range s.Keys {
 		k := cfg.Keys[s.Keys[i].Name]
-		s.Keys[i].Provider, s.Keys[i].Optional = k.Provider, k.Optional
+		s.Keys[i].Provider, s.Keys[i].Optional = providerShown(cfg, k.Provider), k.Optional
 	}
 	if output == "json" {
 		return a.printStatus(s, output)
@@ -32,4 +34,14 @@ func (a *app) remembered(cfg *config.Config, output format) error {
 	}
 	a.note("the journal's last word, in %s:", cfg.StateDir)
 	return a.statusText(s, time.Now()) // whether it is ready, only a daemon can say
+}
+
+// providerShown is the provider of a key of a config that nobody has put together:
+// what is no provider's name may be anything, and is masked.
+func providerShown(cfg *config.Config, id string) string {
+	_, own := cfg.Providers[id]
+	if own || id == "" || id == config.NoProvider || slices.Contains(catalog.Builtin().IDs(), id) {
+		return id
+	}
+	return "***"
 }

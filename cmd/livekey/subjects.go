@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -57,7 +59,7 @@ func only(cfg *config.Config, wanted []string) (*config.Config, error) {
 	}
 	for _, name := range wanted {
 		if !slices.Contains(known, name) {
-			return nil, misused("the config has no key %q%s", name, didYouMean(name, known, ""))
+			return nil, misused("the config has no key %q%s", config.Shown(name), didYouMean(name, known, ""))
 		}
 	}
 	c := *cfg
@@ -87,9 +89,11 @@ func (a *app) ofEnvFile(s subject) (*config.Config, error) {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, maxStdin)
 	for lines.Scan() {
-		if name := normalize.Assigned(lines.Bytes()); name != "" {
-			variables = append(variables, name)
+		name := normalize.Assigned(lines.Bytes())
+		if name == "" || padding(lines.Bytes()) && !knownVariable(name) && !slices.Contains(s.names, name) {
+			continue
 		}
+		variables = append(variables, name)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, misused("read env file %s: %v", path, err)
@@ -97,6 +101,19 @@ func (a *app) ofEnvFile(s subject) (*config.Config, error) {
 	return a.ofVariables(s, "env file "+path, variables, func(variable string) key.Ref {
 		return key.Ref{Location: key.Location{Source: "file", Path: path, Params: sources.FormatParam + "=env"}, Field: variable}
 	})
+}
+
+// padding says whether an assignment has no more than the last line of a PEM has:
+// a word and what fills base64 up, so that the word may be part of a key.
+func padding(line []byte) bool {
+	_, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte("="))
+	return len(value) == 0 || string(value) == "="
+}
+
+// knownVariable says whether a variable's exact name belongs to one provider.
+func knownVariable(name string) bool {
+	id, err := catalog.Builtin().Resolve([]string{name})
+	return err == nil && id != ""
 }
 
 func (a *app) ofEnvironment(s subject) (*config.Config, error) {
@@ -116,14 +133,12 @@ func (a *app) ofEnvironment(s subject) (*config.Config, error) {
 func (a *app) ofVariables(s subject, where string, variables []string, ref func(string) key.Ref) (*config.Config, error) {
 	for _, name := range s.names {
 		if !slices.Contains(variables, name) {
-			return nil, misused("the %s has no %s%s", where, name, didYouMean(name, variables, ""))
+			return nil, misused("the %s has no %s%s", where, config.Shown(name), didYouMean(name, suggestible(variables), ""))
 		}
 	}
-	c := catalog.Builtin()
 	refs := map[key.Name]key.Ref{}
 	for _, variable := range variables {
-		id, err := c.Resolve([]string{variable})
-		if slices.Contains(s.names, variable) || len(s.names) == 0 && err == nil && id != "" {
+		if slices.Contains(s.names, variable) || len(s.names) == 0 && knownVariable(variable) {
 			refs[key.Name(variable)] = ref(variable)
 		}
 	}
@@ -131,6 +146,17 @@ func (a *app) ofVariables(s subject, where string, variables []string, ref func(
 		return nil, misused("the %s has no variable that belongs to a known provider: name one, or see `livekey providers`", where)
 	}
 	return a.standalone(s, refs)
+}
+
+// shouted is the form of a name that is worth a suggestion: the last line of a PEM
+// reads like an assignment too, and what stands before its "=" is no name.
+var shouted = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+
+// suggestible are the variables that may be printed though nobody named them.
+func suggestible(variables []string) []string {
+	return slices.DeleteFunc(slices.Clone(variables), func(name string) bool {
+		return !knownVariable(name) && (!shouted.MatchString(name) || config.Shown(name) != name)
+	})
 }
 
 // standalone is a config of keys that no config has.

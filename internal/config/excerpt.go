@@ -175,6 +175,15 @@ var fieldNames = []string{
 
 var safeName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]{0,127}$`)
 
+// Shown is a name as it may be printed, masked if it may be a value: for names that
+// somebody wrote where a key could have slipped in.
+func Shown(name string) string {
+	if !showable(name) {
+		return mask
+	}
+	return name
+}
+
 // showable says whether the name of a field or entry may be printed. A value
 // that slipped into the place of a name may not.
 func showable(name string) bool {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/proof"
 	"github.com/livekey/livekey/validator"
@@ -62,7 +63,7 @@ func (p *Provider) params(with map[string]string) (map[string]string, error) {
 	for name := range with {
 		if _, ok := p.file.Params[name]; !ok {
 			known := strings.Join(slices.Sorted(maps.Keys(p.file.Params)), ", ")
-			faults = append(faults, fmt.Errorf("with.%s: provider %s has no such parameter; it has: %s", name, p.ID(), known))
+			faults = append(faults, fmt.Errorf("with.%s: provider %s has no such parameter; it has: %s", config.Shown(name), p.ID(), known))
 		}
 	}
 	for name, param := range p.file.Params {
