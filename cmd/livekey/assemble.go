@@ -18,7 +18,8 @@ import (
 )
 
 // plan is a configuration turned into what does the work. Making one does no I/O
-// but reading the user's own provider files.
+// but reading the user's own provider files and following the symlinks on the way to
+// a sink.
 type plan struct {
 	cfg      *config.Config
 	catalog  *catalog.Catalog
@@ -77,6 +78,7 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 		}
 	}
 	say(p.lintCarriers())
+	say(p.lintPlaces())
 	say(cfg.CheckHosts(p.hosts))
 	if err := config.Join(faults...); err != nil {
 		return nil, err
