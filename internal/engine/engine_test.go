@@ -101,6 +101,8 @@ func TestAnOutageChangesNothing(t *testing.T) {
 				w.wantSink("v1")
 				if s := w.e.Status(); s.Keys[0].Current.Outcome != key.Live || s.Keys[0].Current.Suspect {
 					t.Fatalf("status %+v", s.Keys[0].Current)
+				} else if s.Keys[0].Current.Unanswered != road {
+					t.Fatalf("status does not say that nobody answers: %+v", s.Keys[0].Current)
 				}
 				w.issuer.blocked("")
 				pass(time.Hour)
