@@ -624,7 +624,7 @@ func TestAnExceptionForAnEmptySinkReplacesNothing(t *testing.T) {
 }
 
 func TestDriftEndsWhenTheBytesOfSomebodyElseAreGone(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		quiet := &fakeIssuer{keys: map[string]key.Verdict{}, asked: map[string]int{}}
 		quiet.is("vA", key.Live, key.Valid, "ours")
 		w.setup = func(o *Options) { o.Keys[0].Checker, o.Keys[0].Host = quiet, "quiet.example" }

@@ -16,7 +16,7 @@ func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the config says where
 		return fmt.Errorf("create state_dir: %w", err)
 	}
-	fi, err := os.Stat(dir)
+	fi, err := os.Stat(dir) //nolint:gosec // the config says where
 	if err != nil {
 		return fmt.Errorf("look at state_dir: %w", err)
 	}

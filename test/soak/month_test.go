@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"runtime"
@@ -88,7 +87,7 @@ type month struct {
 
 func newMonth(t *testing.T) *month {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	j, err := journal.Open(t.TempDir(), log)
 	if err != nil {
 		t.Fatal(err)
