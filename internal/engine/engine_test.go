@@ -685,15 +685,15 @@ func TestOneKnocksForAllAtASourceThatIsDown(t *testing.T) {
 		pass(time.Minute)
 		w.source.fail(errBoom)
 		pass(time.Minute)
-		before := w.source.reads
+		before := w.source.count()
 		pass(time.Hour)
-		if n := w.source.reads - before; n > 1600 { // every 2.5 s and up to as much again, whatever the keys
+		if n := w.source.count() - before; n > 1600 { // every 2.5 s and up to as much again, whatever the keys
 			t.Errorf("%d reads in an hour for 20 keys", n)
 		}
 		w.source.fail(nil)
-		before = w.source.reads
+		before = w.source.count()
 		pass(6 * time.Second)
-		if n := w.source.reads - before; n < 20 {
+		if n := w.source.count() - before; n < 20 {
 			t.Errorf("6 s after its return %d of 20 keys were read", n)
 		}
 	}, keys...)
