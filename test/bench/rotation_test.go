@@ -84,7 +84,9 @@ policy: {budget: 100000}
 	figures.note(out, "livekey", "%s", live.took)
 	figures.note(out, "floor: event, read, call, write", "%s", floor.took)
 	figures.want(out, "p50, times the floor", live.took.quantile(0.5)/floor.took.quantile(0.5), "x", 3)
-	figures.want(out, "p99", live.took.quantile(0.99), "ms", 10)
+	if filesystem(t, dir) == "tmpfs" { // elsewhere the tail is the disk's
+		figures.want(out, "p99", live.took.quantile(0.99), "ms", 10)
+	}
 }
 
 // program is one that is measured.
