@@ -86,6 +86,16 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 	return p, nil
 }
 
+// keepSources goes on with the sources of the plan before that were said the same: what
+// they are logged in with, and have learned, a reload need not ask for again.
+func (p *plan) keepSources(before *plan) {
+	for name, s := range p.cfg.Sources {
+		if was, ok := before.cfg.Sources[name]; ok && was.Same(s) {
+			p.sources[name] = before.sources[name]
+		}
+	}
+}
+
 // addProviders reads the provider files that the config names.
 func (p *plan) addProviders() error {
 	var faults []error

@@ -29,11 +29,11 @@ func (a *app) once() *cobra.Command {
 	output := outputFlag(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 3 if a candidate was refused over a good version")
 	cmd.RunE = act(func(ctx context.Context, _ []string) (err error) {
-		s, err := a.start()
+		s, g, err := a.start()
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, s.close()) }()
+		defer func() { err = errors.Join(err, g.close()) }()
 		if err := s.Once(ctx, alertDrain); err != nil {
 			return err
 		}

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/report"
 )
 
@@ -19,38 +20,45 @@ func (a *app) run() *cobra.Command {
 		Short: "The daemon: fetch, prove, deliver, follow every rotation",
 		Args:  expects(0, 0, "nothing"),
 		RunE: act(func(ctx context.Context, _ []string) (err error) {
-			s, err := a.start()
+			first, g, err := a.start()
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, g.close()) }()
+			s, err := a.newService(ctx, first, g)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
-			desk, err := admin.Listen(ctx, admin.Options{Socket: s.cfg.Socket, Health: s.cfg.Metrics, Daemon: s, Alive: s.Alive, Log: s.log})
-			if err != nil {
-				return misplaced(err, "socket")
-			}
-			s.log.InfoContext(ctx, "livekey started", "version", thisBuild().Version, "keys", len(s.cfg.Keys), "sinks", len(s.cfg.Sinks),
-				"socket", s.cfg.Socket, "state_dir", s.cfg.StateDir)
-			g, gctx := errgroup.WithContext(ctx)
-			g.Go(func() error { return desk.Serve(gctx) })
-			g.Go(func() error { return s.Run(gctx) })
-			g.Go(func() error { s.tellSystemd(gctx); return nil })
-			err = g.Wait()
-			s.log.InfoContext(ctx, "livekey stopped; what is delivered stays")
+			cfg := first.cfg
+			first.log.InfoContext(ctx, "livekey started", "version", thisBuild().Version, "keys", len(cfg.Keys), "sinks", len(cfg.Sinks),
+				"socket", cfg.Socket, "state_dir", cfg.StateDir)
+			err = s.run(ctx, signaled(ctx, syscall.SIGHUP), signaled(ctx, syscall.SIGUSR1))
+			s.now.Load().log.InfoContext(ctx, "livekey stopped; what is delivered stays")
 			return err
 		}),
 	}
 }
 
+// signaled is where sig arrives until ctx ends. Those that come before anybody looks
+// are one.
+func signaled(ctx context.Context, sig os.Signal) <-chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, sig)
+	context.AfterFunc(ctx, func() { signal.Stop(c) })
+	return c
+}
+
 // tellSystemd says READY=1 once first verdicts are there, and STOPPING=1 at the
 // end. Without a systemd that listens it says nothing.
-func (s *started) tellSystemd(ctx context.Context) {
+func (s *service) tellSystemd(ctx context.Context) {
 	notify := func(state string) {
 		if _, err := daemon.SdNotify(false, state); err != nil {
-			s.log.WarnContext(ctx, "systemd not told", "state", state, "err", err)
+			s.now.Load().log.WarnContext(ctx, "systemd not told", "state", state, "err", err)
 		}
 	}
 	select {
-	case <-s.Started():
+	case <-s.ready:
 		notify(daemon.SdNotifyReady + "\nSTATUS=" + inWords(s.Status()))
 		<-ctx.Done()
 	case <-ctx.Done():

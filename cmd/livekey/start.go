@@ -16,63 +16,95 @@ import (
 	"github.com/livekey/livekey/validator"
 )
 
-// started is an engine and what it holds on to.
+// ground is what engines stand on, one after another: state_dir, and what was
+// learned about issuers.
+type ground struct {
+	journal *journal.Journal
+	prober  *validator.Prober
+	close   func() error
+}
+
+// started is an engine and the config that it works by.
 type started struct {
 	*engine.Engine
-	cfg   *config.Config
-	log   *slog.Logger
-	close func() error
+	*prepared
+}
+
+// prepared is a config that was found good, and all that an engine is made of.
+type prepared struct {
+	cfg    *config.Config
+	log    *slog.Logger
+	hasher secret.Hasher
+	plan   *plan
 }
 
 // start takes state_dir and makes the engine that the config asks for. A second
-// one on the same state_dir is refused with the pid of the first.
-func (a *app) start() (_ *started, err error) {
+// one on the same state_dir is refused with the pid of the first. The caller closes
+// the ground.
+func (a *app) start() (_ *started, _ *ground, err error) {
 	cfg, err := a.settings()
 	if err != nil {
-		return nil, asUsage(err)
+		return nil, nil, asUsage(err)
 	}
 	log := a.logger(cfg.Log)
-	unlock, err := journal.Lock(cfg.StateDir)
+	g, err := takeGround(cfg.StateDir, log)
 	if err != nil {
-		return nil, misplaced(err, "state_dir")
-	}
-	held := []func() error{unlock}
-	release := func() error {
-		var errs []error
-		for i := range held {
-			errs = append(errs, held[len(held)-1-i]())
-		}
-		return errors.Join(errs...)
+		return nil, nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, release())
+			err = errors.Join(err, g.close())
 		}
 	}()
-	hasher, err := hasher(cfg)
+	p, err := g.prepare(cfg, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := g.start(p, nil)
+	return s, g, err
+}
+
+func takeGround(stateDir string, log *slog.Logger) (*ground, error) {
+	unlock, err := journal.Lock(stateDir)
+	if err != nil {
+		return nil, misplaced(err, "state_dir")
+	}
+	j, err := journal.Open(stateDir, log)
+	if err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return &ground{
+		journal: j, prober: validator.NewProber(),
+		close: func() error { return errors.Join(j.Close(), unlock()) },
+	}, nil
+}
+
+// prepare says everything that is wrong with cfg. What is right changes nothing yet.
+func (g *ground) prepare(cfg *config.Config, log *slog.Logger) (*prepared, error) {
+	h, err := hasher(cfg)
 	if err != nil {
 		return nil, err
 	}
-	j, err := journal.Open(cfg.StateDir, log)
-	if err != nil {
-		return nil, err
-	}
-	held = append(held, j.Close)
 	p, err := assemble(cfg, log, func(sink string) func(map[string]secret.Value) bool {
-		return engine.Known(j, hasher, sink)
+		return engine.Known(g.journal, h, sink)
 	})
 	if err != nil {
 		return nil, asUsage(err)
 	}
+	return &prepared{cfg: cfg, log: log, hasher: h, plan: p}, nil
+}
+
+// start makes an engine, which follows before if that is not nil.
+func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 	e, err := engine.New(engine.Options{
-		Log: log, Keys: p.keys, Sinks: p.engineSinks(), Sources: p.sources,
-		Channels: p.channels, LogChannel: logchannel.New(log),
-		Prober: validator.NewProber(), Hasher: hasher, Journal: j, StartupWait: cfg.StartupWait,
+		Log: p.log, Keys: p.plan.keys, Sinks: p.plan.engineSinks(), Sources: p.plan.sources,
+		Channels: p.plan.channels, LogChannel: logchannel.New(p.log),
+		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, After: before,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &started{Engine: e, cfg: cfg, log: log, close: release}, nil
+	return &started{Engine: e, prepared: p}, nil
 }
 
 // misplaced makes a place that we may not use a fault of the config, and says what

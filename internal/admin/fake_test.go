@@ -97,11 +97,13 @@ func (d *fakeDaemon) Resume(name key.Name) error {
 // start serves d on a fresh socket until the test ends.
 func start(t testing.TB, o Options) *Client {
 	t.Helper()
-	if o.Socket == "" {
-		o.Socket = filepath.Join(t.TempDir(), "run", "livekey.sock")
-	}
+	return startAt(t, filepath.Join(t.TempDir(), "run", "livekey.sock"), o)
+}
+
+func startAt(t testing.TB, socket string, o Options) *Client {
+	t.Helper()
 	o.Log = slog.New(slog.DiscardHandler)
-	s, err := Listen(t.Context(), o)
+	s, err := Listen(t.Context(), socket, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,5 +116,5 @@ func start(t testing.TB, o Options) *Client {
 			t.Errorf("Serve after its context ended: %v", err)
 		}
 	})
-	return NewClient(o.Socket)
+	return NewClient(socket)
 }

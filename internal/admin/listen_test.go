@@ -19,13 +19,13 @@ func socketIn(t *testing.T) string {
 	return filepath.Join(t.TempDir(), "run", "livekey.sock")
 }
 
-func options(socket string) Options {
-	return Options{Socket: socket, Daemon: &fakeDaemon{}, Log: slog.New(slog.DiscardHandler)}
+func options() Options {
+	return Options{Daemon: &fakeDaemon{}, Log: slog.New(slog.DiscardHandler)}
 }
 
 func TestSocketIsNeverTooWide(t *testing.T) {
 	socket := socketIn(t)
-	start(t, Options{Socket: socket, Daemon: &fakeDaemon{}})
+	startAt(t, socket, options())
 	for path, want := range map[string]fs.FileMode{
 		socket:               fs.ModeSocket | 0o660,
 		filepath.Dir(socket): fs.ModeDir | 0o750,
@@ -43,8 +43,8 @@ func TestSocketIsNeverTooWide(t *testing.T) {
 
 func TestSocketOfALivingDaemonStays(t *testing.T) {
 	socket := socketIn(t)
-	c := start(t, options(socket))
-	if _, err := Listen(t.Context(), options(socket)); !errors.Is(err, ErrInUse) {
+	c := startAt(t, socket, options())
+	if _, err := Listen(t.Context(), socket, options()); !errors.Is(err, ErrInUse) {
 		t.Errorf("second Listen: %v", err)
 	}
 	if _, err := c.Status(t.Context()); err != nil {
@@ -64,7 +64,7 @@ func TestSocketOfADeadDaemonIsReplaced(t *testing.T) {
 	if _, err := NewClient(socket).Status(t.Context()); err == nil {
 		t.Fatal("somebody answers on a dead socket")
 	}
-	if _, err := start(t, options(socket)).Status(t.Context()); err != nil {
+	if _, err := startAt(t, socket, options()).Status(t.Context()); err != nil {
 		t.Errorf("after the restart: %v", err)
 	}
 }
@@ -81,7 +81,7 @@ func TestListenRefuses(t *testing.T) {
 		{"a folder that is a file", filepath.Join(file, "livekey.sock"), "folder of socket"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			_, err := Listen(t.Context(), options(tt.socket))
+			_, err := Listen(t.Context(), tt.socket, options())
 			if err == nil || !strings.Contains(err.Error(), tt.why) {
 				t.Errorf("got %v, want a word about %q", err, tt.why)
 			}
@@ -102,7 +102,7 @@ func TestSocketGoesWithItsServer(t *testing.T) {
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			socket := socketIn(t)
-			s, err := Listen(t.Context(), options(socket))
+			s, err := Listen(t.Context(), socket, options())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,8 +147,7 @@ func TestNoDaemonNamesTheSocket(t *testing.T) {
 }
 
 func TestHealthOverTCP(t *testing.T) {
-	s, err := Listen(t.Context(), Options{
-		Socket: socketIn(t), Health: "127.0.0.1:0",
+	s, err := ListenTCP(t.Context(), "127.0.0.1:0", Options{
 		Daemon: &fakeDaemon{missing: []string{"key GOOD"}}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -176,7 +175,7 @@ func TestHealthOverTCP(t *testing.T) {
 		{"nothing else stands on TCP", "/v1/status", "", 404},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.health.Addr().String()+tt.path, nil)
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.l.Addr().String()+tt.path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

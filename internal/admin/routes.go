@@ -33,11 +33,11 @@ func (s *Server) socketHandler() http.Handler {
 }
 
 // healthHandler is what TCP sees: two words about the daemon, and no names of keys.
-func (s *Server) healthHandler() http.Handler {
+func (s *Server) healthHandler(address string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", s.live)
 	mux.HandleFunc("GET /ready", s.readyOrNot)
-	return guard(checkHost(s.o.Health, mux))
+	return guard(checkHost(address, mux))
 }
 
 // guard refuses what a web page could have sent.

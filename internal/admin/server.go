@@ -25,12 +25,8 @@ const (
 	maxBody       = 64 << 10
 )
 
-// Options says where the desk stands and whom it asks.
+// Options says whom a Server asks.
 type Options struct {
-	Socket string
-	// Health is a TCP address that answers /live and /ready only; empty: nothing
-	// listens on TCP.
-	Health string
 	Daemon Daemon
 	Log    *slog.Logger
 	// Alive is nil while the engine moves on. It depends on no backend and no
@@ -38,51 +34,54 @@ type Options struct {
 	Alive func() error
 }
 
-// Server answers on the socket.
+// Server answers at one address: on the socket everything, over TCP /live and /ready.
 type Server struct {
-	o      Options
-	socket *net.UnixListener
-	own    os.FileInfo // the socket as we made it
-	health net.Listener
+	o       Options
+	l       net.Listener
+	handler http.Handler
+	socket  string      // its path; empty: TCP
+	own     os.FileInfo // the socket as we made it
 }
 
-// Listen takes the socket, and the health address if there is one. An error
-// wraps ErrInUse if another daemon answers there. ctx bounds Listen alone, not
-// what it returns.
-func Listen(ctx context.Context, o Options) (*Server, error) {
-	l, err := listen(ctx, o.Socket)
+// Listen takes the socket. An error wraps ErrInUse if another daemon answers there.
+// ctx bounds Listen alone, not what it returns.
+func Listen(ctx context.Context, socket string, o Options) (*Server, error) {
+	l, err := listen(ctx, socket)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, socket: l}
-	if s.own, err = os.Lstat(o.Socket); err != nil {
+	s := &Server{o: o, l: l, socket: socket}
+	s.handler = s.socketHandler()
+	if s.own, err = os.Lstat(socket); err != nil {
 		return nil, errors.Join(fmt.Errorf("look at socket: %w", err), l.Close())
 	}
-	if o.Health == "" {
-		return s, nil
-	}
+	return s, nil
+}
+
+// ListenTCP takes a TCP address, for those who look at the daemon's health.
+func ListenTCP(ctx context.Context, address string, o Options) (*Server, error) {
 	var lc net.ListenConfig
-	if s.health, err = lc.Listen(ctx, "tcp", o.Health); err != nil {
-		return nil, errors.Join(fmt.Errorf("listen on metrics address: %w", err), s.close())
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on metrics address: %w", err)
 	}
+	s := &Server{o: o, l: l}
+	s.handler = s.healthHandler(address)
 	return s, nil
 }
 
 // Serve answers until ctx ends, gives requests under way a few seconds, and
 // takes the socket away. It returns nil unless listening broke.
 func (s *Server) Serve(ctx context.Context) error {
-	defer func() { _ = s.close() }()
+	defer func() { _ = s.Close() }()
 	g, gctx := errgroup.WithContext(ctx)
-	s.serve(gctx, g, s.socket, s.socketHandler())
-	if s.health != nil {
-		s.serve(gctx, g, s.health, s.healthHandler())
-	}
+	s.serve(gctx, g)
 	return g.Wait()
 }
 
-func (s *Server) serve(ctx context.Context, g *errgroup.Group, l net.Listener, h http.Handler) {
+func (s *Server) serve(ctx context.Context, g *errgroup.Group) {
 	srv := &http.Server{
-		Handler:           h,
+		Handler:           s.handler,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      workTimeout + readTimeout,
@@ -93,8 +92,8 @@ func (s *Server) serve(ctx context.Context, g *errgroup.Group, l net.Listener, h
 		ConnContext:       withPeer,
 	}
 	g.Go(func() error {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve %s: %w", l.Addr().Network(), err)
+		if err := srv.Serve(s.l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", s.l.Addr().Network(), err)
 		}
 		return nil
 	})
@@ -109,17 +108,14 @@ func (s *Server) serve(ctx context.Context, g *errgroup.Group, l net.Listener, h
 	})
 }
 
-// close leaves no socket file behind, and never takes away a successor's.
-func (s *Server) close() error {
-	if now, err := os.Lstat(s.o.Socket); err == nil && os.SameFile(now, s.own) {
-		_ = os.Remove(s.o.Socket)
+// Close gives up an address that Serve never answered at. It leaves no socket file
+// behind, and never takes away a successor's.
+func (s *Server) Close() error {
+	if now, err := os.Lstat(s.socket); s.own != nil && err == nil && os.SameFile(now, s.own) {
+		_ = os.Remove(s.socket)
 	}
-	err := s.socket.Close()
-	if s.health != nil {
-		err = errors.Join(err, s.health.Close())
+	if err := s.l.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
 	}
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
+	return nil
 }

@@ -35,6 +35,10 @@ type Options struct {
 	Hasher      secret.Hasher
 	Journal     *journal.Journal
 	StartupWait time.Duration
+	// After is the engine that this one follows, in the same process and on the same
+	// journal, once its Run has returned. Values that no source has any more, those of
+	// old versions above all, come from it. nil: there was none.
+	After *Engine
 }
 
 // Key is one key as the engine sees it.
@@ -82,6 +86,7 @@ type Engine struct {
 	// spawn runs f while Run lasts, and Run waits for it. It is nil before.
 	spawn   func(f func(context.Context))
 	running chan struct{} // closed once spawn is set
+	opened  chan struct{} // closed once every sink was read
 	started chan struct{} // closed when first verdicts are there, or startup_wait is over
 	settle  sync.Once
 }
@@ -92,7 +97,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		log: o.Log, prober: o.Prober, hasher: o.Hasher, store: store{o.Journal}, startupWait: o.StartupWait,
 		keys: map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
-		running: make(chan struct{}), started: make(chan struct{}),
+		running: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}),
 	}
 	if err := e.store.adopt(o.Hasher.Epoch()); err != nil {
 		return nil, err
@@ -107,7 +112,7 @@ func New(o Options) (*Engine, error) {
 		e.sinks[s.Name] = run
 	}
 	for _, k := range o.Keys {
-		if err := e.addKey(k, o.Sources); err != nil {
+		if err := e.addKey(k, o.Sources, o.After); err != nil {
 			return nil, err
 		}
 	}
@@ -123,7 +128,7 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-func (e *Engine) addKey(k Key, all map[string]sources.Source) error {
+func (e *Engine) addKey(k Key, all map[string]sources.Source, before *Engine) error {
 	run := &keyRun{
 		Key: k, e: e, materials: newMaterials(),
 		records: map[key.Location]sources.Record{}, failing: map[key.Location]string{}, tried: map[key.Location]bool{},
@@ -132,6 +137,7 @@ func (e *Engine) addKey(k Key, all map[string]sources.Source) error {
 	if run.state, err = e.store.key(k.Name); err != nil {
 		return err
 	}
+	run.inherit(before)
 	for _, ref := range k.From {
 		src := e.sources[ref.Source]
 		if src == nil {
@@ -158,11 +164,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.startupEnds = time.Now().Add(e.startupWait)
 	close(e.running)
 	e.alerts.keepOnly(e.subjects())
+	e.configTaken()
 	e.spawn(e.timers.run)
 	e.alerts.run(e.spawn)
 	for _, s := range e.sinks {
 		s.open(gctx)
 	}
+	close(e.opened)
 	for _, k := range e.keys {
 		k.begin()
 	}
@@ -187,7 +195,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // subjects are all that an alert can be about.
 func (e *Engine) subjects() map[string]bool {
-	all := map[string]bool{itself: true}
+	all := map[string]bool{itself: true, configured: true}
 	for _, k := range e.keys {
 		all[k.subject()], all[hostSubject(k.Host)] = true, true
 	}
@@ -224,6 +232,10 @@ func (e *Engine) Once(ctx context.Context, drain time.Duration) error {
 	cancel()
 	return g.Wait()
 }
+
+// Opened is closed when every sink was read: from then on Status and Ready know
+// what is delivered.
+func (e *Engine) Opened() <-chan struct{} { return e.opened }
 
 // Started is closed when every required key has its first verdict and its sinks
 // are written, or startup_wait is over.

@@ -38,6 +38,18 @@ type queued struct {
 	material *proof.Material
 }
 
+// inherit takes over the values that before, which has ended, holds of this key. All
+// else is in the journal, as after a restart. Under another salt its fingerprints mean
+// nothing.
+func (k *keyRun) inherit(before *Engine) {
+	if before == nil || before.hasher.Epoch() != k.e.hasher.Epoch() {
+		return
+	}
+	if was := before.keys[k.Name]; was != nil {
+		k.materials = was.materials
+	}
+}
+
 // begin tells the state machine what the sinks have and that time goes on.
 func (k *keyRun) begin() {
 	at := now()

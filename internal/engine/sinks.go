@@ -40,6 +40,7 @@ type sinkRun struct {
 	wanted    map[key.Name]entry // what is to be there instead
 	has       map[string]key.Fingerprint
 	foreign   map[key.Name]bool // keys under whose variables the sink has bytes of somebody else
+	surplus   bool              // it has variables that the config gives it no more
 	busy      bool
 	quiet     chan struct{} // closed when busy ends; nil before it ever began
 	failures  int
@@ -80,6 +81,35 @@ func (s *sinkRun) open(ctx context.Context) {
 	if maps.Equal(s.has, record.Has) {
 		s.e.alerts.resolve(s.subject(), key.Drift, "it has what livekey wrote")
 	}
+	if s.surplus = s.hasSurplus(); s.surplus {
+		s.start()
+	}
+}
+
+// hasSurplus says whether the sink has a variable of no key that it is to have. The
+// caller holds mu.
+func (s *sinkRun) hasSurplus() bool {
+	wanted := map[string]bool{}
+	for _, name := range s.Keys {
+		for variable := range s.e.keys[name].Env {
+			wanted[variable] = true
+		}
+	}
+	for variable := range s.has {
+		if !wanted[variable] {
+			return true
+		}
+	}
+	return false
+}
+
+// sheds says whether what is surplus can go: not before the sink has all that its keys
+// can give it, for a variable may be the former name of one. The caller holds mu.
+func (s *sinkRun) sheds() bool {
+	return s.surplus && !slices.ContainsFunc(s.Keys, func(name key.Name) bool {
+		_, has := s.kept[name]
+		return !has && s.e.keys[name].hasCurrent()
+	})
 }
 
 // look reads the sink, and tells whether what is there is livekey's.
@@ -199,7 +229,7 @@ func (s *sinkRun) work(ctx context.Context) {
 		s.noticeDrift(ctx) // what another key's write carries along must be what is there
 		s.mu.Lock()
 		entries, round := s.compose()
-		if len(round) == 0 || ctx.Err() != nil {
+		if len(entries) == 0 || ctx.Err() != nil {
 			s.restLocked()
 			s.mu.Unlock()
 			return
@@ -226,7 +256,8 @@ func (s *sinkRun) restLocked() {
 }
 
 // compose makes the whole content: what is wanted, and what the sink has of every
-// other key. A proof that is too old is renewed first. The caller holds mu.
+// other key. No entries: there is nothing to write. A proof that is too old is renewed
+// first. The caller holds mu.
 func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
 	round = map[key.Name]entry{}
 	for name, n := range s.wanted {
@@ -241,7 +272,7 @@ func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
 		}
 		round[name] = n
 	}
-	if len(round) == 0 {
+	if len(round) == 0 && !s.sheds() {
 		return nil, nil
 	}
 	for _, name := range s.Keys {
@@ -296,6 +327,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 	s.e.keep(s.e.store.Put(kindSink, s.Name, record))
 	s.mu.Lock()
 	s.has, s.foreign, s.failures, s.err, s.writtenAt = prints, nil, 0, nil, record.WrittenAt
+	s.surplus = false
 	for name, n := range round {
 		s.kept[name] = n
 		if w, ok := s.wanted[name]; ok && w.print() == n.print() {
@@ -387,6 +419,12 @@ func (s *sinkRun) hasVersion(name key.Name, f key.Fingerprint) (has, empty bool)
 	defer s.mu.Unlock()
 	n, ok := s.kept[name]
 	return ok && n.print() == f, !ok && !s.foreign[name]
+}
+
+func (k *keyRun) hasCurrent() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state.Current != nil
 }
 
 func (k *keyRun) anySinkHas(f key.Fingerprint) bool {

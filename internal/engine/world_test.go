@@ -250,6 +250,7 @@ type world struct {
 	setup   func(*Options)
 
 	e    *Engine
+	o    Options // of e
 	stop func()
 }
 
@@ -312,22 +313,50 @@ func (w *world) options() (Options, *journal.Journal) {
 // start runs livekey until stop, which waits for it.
 func (w *world) start() {
 	o, j := w.options()
+	end := w.run(o)
+	w.stop = func() {
+		end()
+		if err := j.Close(); err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
+// run runs an engine until end, which waits for it.
+func (w *world) run(o Options) (end func()) {
 	e, err := New(o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.e = e
+	w.e, w.o = e, o
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
-	w.stop = func() {
+	return func() {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Errorf("run ended with %v", err)
 		}
+	}
+}
+
+// succeed starts livekey and returns what makes it follow itself with other options,
+// as a reload does: in the same process, on the same journal.
+func (w *world) succeed() (next func(change func(*Options))) {
+	o, j := w.options()
+	end := w.run(o)
+	w.stop = func() {
+		end()
 		if err := j.Close(); err != nil {
 			w.t.Error(err)
 		}
+	}
+	return func(change func(*Options)) {
+		end()
+		o := w.o
+		o.After = w.e
+		change(&o)
+		end = w.run(o)
 	}
 }
 

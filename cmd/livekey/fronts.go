@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/livekey/livekey/internal/admin"
+	"github.com/livekey/livekey/internal/config"
+)
+
+// fronts are the addresses at which the daemon answers: its socket and, where the
+// config says so, one over TCP.
+type fronts struct {
+	options admin.Options
+	g       *errgroup.Group // what serves
+	all     map[address]*front
+}
+
+// address is where a front is: a socket's path, or host and port.
+type address struct{ network, at string }
+
+type front struct {
+	server *admin.Server
+	end    context.CancelFunc // nil: not served yet
+}
+
+func addresses(cfg *config.Config) []address {
+	all := []address{{"unix", cfg.Socket}}
+	if cfg.Metrics != "" {
+		all = append(all, address{"tcp", cfg.Metrics})
+	}
+	return all
+}
+
+// listen takes the addresses of cfg that are new, all of them or none. Nobody is
+// answered there before serve.
+func (f *fronts) listen(ctx context.Context, cfg *config.Config) error {
+	fresh := map[address]*front{}
+	for _, a := range addresses(cfg) {
+		if f.all[a] != nil {
+			continue
+		}
+		server, err := a.listen(ctx, f.options)
+		if err != nil {
+			for _, taken := range fresh {
+				err = errors.Join(err, taken.server.Close())
+			}
+			return misplaced(err, "socket")
+		}
+		fresh[a] = &front{server: server}
+	}
+	for a, taken := range fresh {
+		f.all[a] = taken
+	}
+	return nil
+}
+
+func (a address) listen(ctx context.Context, o admin.Options) (*admin.Server, error) {
+	if a.network == "unix" {
+		return admin.Listen(ctx, a.at, o)
+	}
+	return admin.ListenTCP(ctx, a.at, o)
+}
+
+// serve answers at the addresses of cfg until ctx ends, and leaves the others.
+func (f *fronts) serve(ctx context.Context, cfg *config.Config) {
+	wanted := map[address]bool{}
+	for _, a := range addresses(cfg) {
+		wanted[a] = true
+		if f.all[a].end == nil {
+			serving, end := context.WithCancel(ctx)
+			f.all[a].end = end
+			f.g.Go(func() error { return f.all[a].server.Serve(serving) })
+		}
+	}
+	for a, old := range f.all {
+		if !wanted[a] {
+			old.end()
+			delete(f.all, a)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/livekey/livekey/internal/admin"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/report"
+)
+
+// service is the daemon over its reloads: one engine follows another on the same
+// ground, and whoever asks is answered by the one of now.
+type service struct {
+	app    *app
+	ground *ground
+	fronts fronts
+	now    atomic.Pointer[started]
+	ready  chan struct{} // closed when an engine has first verdicts
+
+	// swap is held for writing while one engine follows another, so that no order goes
+	// to an engine that has ended.
+	swap     sync.RWMutex
+	swapping atomic.Pointer[time.Time] // since when; nil: no swap is under way
+}
+
+// swapLimit is how long one engine may take to follow another: what ends finishes its
+// writes, and what begins reads its sinks.
+const swapLimit = time.Minute
+
+var _ admin.Daemon = (*service)(nil)
+
+// newService listens, and answers nobody yet.
+func (a *app) newService(ctx context.Context, first *started, g *ground) (*service, error) {
+	s := &service{app: a, ground: g, ready: make(chan struct{})}
+	s.now.Store(first)
+	s.fronts = fronts{all: map[address]*front{}, options: admin.Options{Daemon: s, Alive: s.alive, Log: first.log}}
+	return s, s.fronts.listen(ctx, first.cfg)
+}
+
+// run answers and follows every key until ctx ends. What comes from reload has the
+// config read again, from refresh every source.
+func (s *service) run(ctx context.Context, reload, refresh <-chan os.Signal) error {
+	g, ctx := errgroup.WithContext(ctx)
+	s.fronts.g = g
+	s.fronts.serve(ctx, s.now.Load().cfg)
+	g.Go(func() error { return s.follow(ctx, reload) })
+	g.Go(func() error { s.refreshes(ctx, refresh); return nil })
+	g.Go(func() error { s.tellSystemd(ctx); return nil })
+	return g.Wait()
+}
+
+// life is one engine at work.
+type life struct {
+	end  context.CancelFunc
+	done chan error
+}
+
+func live(ctx context.Context, s *started) life {
+	ctx, end := context.WithCancel(ctx)
+	l := life{end: end, done: make(chan error, 1)}
+	go func() { l.done <- s.Run(ctx) }() // follow waits for it
+	return l
+}
+
+// follow runs one engine after another until ctx ends or one breaks.
+func (s *service) follow(ctx context.Context, reload <-chan os.Signal) error {
+	l := live(ctx, s.now.Load())
+	starting := s.now.Load().Started()
+	for {
+		select {
+		case err := <-l.done:
+			l.end()
+			return err
+		case <-starting:
+			starting = nil
+			select {
+			case <-s.ready:
+			default:
+				close(s.ready)
+			}
+		case <-reload:
+			next, err := s.reload(ctx)
+			if err != nil {
+				s.refused(ctx, err)
+				continue
+			}
+			if l, err = s.replace(ctx, l, next); err != nil {
+				return err
+			}
+			starting = s.now.Load().Started()
+		}
+	}
+}
+
+// reload reads the config again and takes what it needs. An error leaves everything
+// as it is.
+func (s *service) reload(ctx context.Context) (*prepared, error) {
+	was := s.now.Load().prepared
+	cfg, err := s.app.settings()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.StateDir != was.cfg.StateDir {
+		return nil, fmt.Errorf("state_dir moved from %s to %s: that takes a restart", was.cfg.StateDir, cfg.StateDir)
+	}
+	next, err := s.ground.prepare(cfg, s.app.logger(cfg.Log))
+	if err != nil {
+		return nil, err
+	}
+	next.plan.keepSources(was.plan)
+	return next, s.fronts.listen(ctx, cfg)
+}
+
+// replace ends one engine, which finishes what it is writing, and begins the next.
+func (s *service) replace(ctx context.Context, l life, p *prepared) (life, error) {
+	s.swap.Lock()
+	defer s.swap.Unlock()
+	began := time.Now()
+	s.swapping.Store(&began)
+	defer s.swapping.Store(nil)
+	l.end()
+	if err := <-l.done; err != nil {
+		return l, err
+	}
+	if ctx.Err() != nil { // it was told to stop meanwhile
+		l.done <- nil
+		return l, nil
+	}
+	next, err := s.ground.start(p, s.now.Load().Engine)
+	if err != nil {
+		return l, fmt.Errorf("start on the new config: %w", err)
+	}
+	l = live(ctx, next)
+	select {
+	case <-next.Opened():
+	case <-ctx.Done():
+	}
+	s.now.Store(next)
+	s.fronts.serve(ctx, p.cfg)
+	p.log.InfoContext(ctx, "config reloaded", "keys", len(p.cfg.Keys), "sinks", len(p.cfg.Sinks), "took", time.Since(began))
+	return l, nil
+}
+
+// refused tells that the config was read again and not taken.
+func (s *service) refused(ctx context.Context, err error) {
+	now := s.now.Load()
+	now.log.ErrorContext(ctx, "config not reloaded, nothing changed", "err", err)
+	now.ConfigRefused(err)
+}
+
+// refreshes looks at every source whenever somebody asks by signal.
+func (s *service) refreshes(ctx context.Context, refresh <-chan os.Signal) {
+	for {
+		select {
+		case <-refresh:
+			if err := s.Refresh(ctx, nil); err != nil {
+				s.now.Load().log.WarnContext(ctx, "sources not read again", "err", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// alive says what is stuck.
+func (s *service) alive() error {
+	switch since := s.swapping.Load(); {
+	case since == nil:
+		return s.now.Load().Alive()
+	case time.Since(*since) > swapLimit:
+		return fmt.Errorf("a reload has not ended since %s", since.UTC().Format(time.RFC3339))
+	default:
+		return nil // the engine that ended is still
+	}
+}
+
+func (s *service) Status() report.Status                  { return s.now.Load().Status() }
+func (s *service) Ready(sinks []string) ([]string, error) { return s.now.Load().Ready(sinks) }
+
+func (s *service) Refresh(ctx context.Context, names []key.Name) error {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	return s.now.Load().Refresh(ctx, names)
+}
+
+func (s *service) Approve(ctx context.Context, name key.Name, version key.Version, by admin.Approval) error {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	return s.now.Load().Approve(ctx, name, version, by)
+}
+
+func (s *service) Pause(name key.Name, until time.Time, reason string) error {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	return s.now.Load().Pause(name, until, reason)
+}
+
+func (s *service) Resume(name key.Name) error {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	return s.now.Load().Resume(name)
+}
+
+// close gives up what was listened at and never served.
+func (s *service) close() error {
+	var errs []error
+	for _, f := range s.fronts.all {
+		if f.end == nil {
+			errs = append(errs, f.server.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
