@@ -50,6 +50,7 @@ type Prober struct {
 	hosts hosts
 	marks marks
 	work  sync.WaitGroup
+	heard func(provider string, v key.Verdict, took time.Duration)
 
 	mu       sync.Mutex
 	budgets  map[key.Name]*budget
@@ -87,8 +88,13 @@ func NewProber() *Prober {
 	return &Prober{
 		budgets:  map[key.Name]*budget{},
 		subjects: map[subjectID]*subject{},
+		heard:    func(string, key.Verdict, time.Duration) {},
 	}
 }
+
+// Observe has f called after each live call, control calls aside, with how long the
+// answer took. It is said before the first Probe.
+func (p *Prober) Observe(f func(provider string, v key.Verdict, took time.Duration)) { p.heard = f }
 
 // Probe asks the issuer of r.Material, unless the same question is on its way
 // already or was answered live less than r.MaxAge ago: then that answer counts.
@@ -209,11 +215,13 @@ func (p *Prober) ask(ctx context.Context, id string, r Request) (v key.Verdict) 
 	if err := p.hosts.wait(ctx, host); err != nil {
 		return key.Verdict{Reason: key.NotYetAsked, Detail: "not asked: too many probes are waiting for " + host}
 	}
+	began := time.Now()
 	var a Answer
 	secret.Do(func() { a = explain(ctx, r) })
 	a.Verdict.CheckedAt = time.Now().UTC()
 	p.marks.vouch(id, &a)
 	v = a.Settle()
+	p.heard(r.Provider, v, time.Since(began))
 	switch {
 	case v.Rejected():
 		v = p.withControl(ctx, id, host, r, v)

@@ -41,7 +41,9 @@ var _ admin.Daemon = (*service)(nil)
 func (a *app) newService(ctx context.Context, first *started, g *ground) (*service, error) {
 	s := &service{app: a, ground: g, ready: make(chan struct{})}
 	s.now.Store(first)
-	s.fronts = fronts{all: map[address]*front{}, options: admin.Options{Daemon: s, Alive: s.alive, Log: first.log}}
+	s.fronts = fronts{all: map[address]*front{}, options: admin.Options{
+		Daemon: s, Alive: s.alive, Log: first.log, Metrics: g.metrics.Handler(s.Status),
+	}}
 	return s, s.fronts.listen(ctx, first.cfg)
 }
 
@@ -144,6 +146,7 @@ func (s *service) replace(ctx context.Context, l life, p *prepared) (life, error
 	case <-ctx.Done():
 	}
 	s.now.Store(next)
+	s.ground.metrics.Reloaded(true)
 	s.fronts.serve(ctx, p.cfg)
 	p.log.InfoContext(ctx, "config reloaded", "keys", len(p.cfg.Keys), "sinks", len(p.cfg.Sinks), "took", time.Since(began))
 	return l, nil
@@ -154,6 +157,7 @@ func (s *service) refused(ctx context.Context, err error) {
 	now := s.now.Load()
 	now.log.ErrorContext(ctx, "config not reloaded, nothing changed", "err", err)
 	now.ConfigRefused(err)
+	s.ground.metrics.Reloaded(false)
 }
 
 // refreshes looks at every source whenever somebody asks by signal.

@@ -12,15 +12,17 @@ import (
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/engine"
 	"github.com/livekey/livekey/internal/journal"
+	"github.com/livekey/livekey/internal/metrics"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/validator"
 )
 
-// ground is what engines stand on, one after another: state_dir, and what was
-// learned about issuers.
+// ground is what engines stand on, one after another: state_dir, what was learned
+// about issuers, and what was counted.
 type ground struct {
 	journal *journal.Journal
 	prober  *validator.Prober
+	metrics *metrics.Metrics
 	close   func() error
 }
 
@@ -73,10 +75,13 @@ func takeGround(stateDir string, log *slog.Logger) (*ground, error) {
 	if err != nil {
 		return nil, errors.Join(err, unlock())
 	}
-	return &ground{
-		journal: j, prober: validator.NewProber(),
+	b := thisBuild()
+	g := &ground{
+		journal: j, prober: validator.NewProber(), metrics: metrics.New(b.Version, b.Go),
 		close: func() error { return errors.Join(j.Close(), unlock()) },
-	}, nil
+	}
+	g.prober.Observe(g.metrics.Probed)
+	return g, nil
 }
 
 // prepare says everything that is wrong with cfg. What is right changes nothing yet.
@@ -99,7 +104,7 @@ func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 	e, err := engine.New(engine.Options{
 		Log: p.log, Keys: p.plan.keys, Sinks: p.plan.engineSinks(), Sources: p.plan.sources,
 		Channels: p.plan.channels, LogChannel: logchannel.New(p.log),
-		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, After: before,
+		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, Count: g.metrics, After: before,
 	})
 	if err != nil {
 		return nil, err

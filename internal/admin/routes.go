@@ -18,8 +18,8 @@ const Header = "X-Livekey"
 
 func (s *Server) socketHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /live", s.live)
 	mux.HandleFunc("GET /ready", s.ready)
+	s.everywhere(mux)
 	v1 := func(pattern string, h func(*http.Request) (any, error)) {
 		mux.Handle(pattern, s.answer(h))
 	}
@@ -32,11 +32,19 @@ func (s *Server) socketHandler() http.Handler {
 	return guard(mux)
 }
 
-// healthHandler is what TCP sees: two words about the daemon, and no names of keys.
+// everywhere are the routes that stand on the socket and over TCP.
+func (s *Server) everywhere(mux *http.ServeMux) {
+	mux.HandleFunc("GET /live", s.live)
+	if s.o.Metrics != nil {
+		mux.Handle("GET /metrics", s.o.Metrics)
+	}
+}
+
+// healthHandler is what TCP sees: two words about the daemon, and its metrics.
 func (s *Server) healthHandler(address string) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /live", s.live)
 	mux.HandleFunc("GET /ready", s.readyOrNot)
+	s.everywhere(mux)
 	return guard(checkHost(address, mux))
 }
 

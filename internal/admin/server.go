@@ -32,9 +32,12 @@ type Options struct {
 	// Alive is nil while the engine moves on. It depends on no backend and no
 	// issuer. A nil func means that answering is proof enough.
 	Alive func() error
+	// Metrics answers /metrics; nil: nobody does.
+	Metrics http.Handler
 }
 
-// Server answers at one address: on the socket everything, over TCP /live and /ready.
+// Server answers at one address: on the socket everything, over TCP /live, /ready and
+// /metrics.
 type Server struct {
 	o       Options
 	l       net.Listener

@@ -35,6 +35,7 @@ type Options struct {
 	Hasher      secret.Hasher
 	Journal     *journal.Journal
 	StartupWait time.Duration
+	Count       Counter // nil: nobody counts
 	// After is the engine that this one follows, in the same process and on the same
 	// journal, once its Run has returned. Values that no source has any more, those of
 	// old versions above all, come from it. nil: there was none.
@@ -73,6 +74,7 @@ type Engine struct {
 	prober      *validator.Prober
 	hasher      secret.Hasher
 	store       store
+	count       Counter
 	startupWait time.Duration
 	startupEnds time.Time // set before the first probe
 
@@ -96,8 +98,12 @@ type Engine struct {
 func New(o Options) (*Engine, error) {
 	e := &Engine{
 		log: o.Log, prober: o.Prober, hasher: o.Hasher, store: store{o.Journal}, startupWait: o.StartupWait,
-		keys: map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
+		count: o.Count,
+		keys:  map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
 		running: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}),
+	}
+	if e.count == nil {
+		e.count = uncounted{}
 	}
 	if err := e.store.adopt(o.Hasher.Epoch()); err != nil {
 		return nil, err

@@ -173,6 +173,7 @@ func (s *sourceRun) readOne(ctx context.Context, l *location) {
 	rctx, cancel := context.WithTimeout(ctx, readTimeout)
 	rec, err := s.backend.Fetch(rctx, l.loc)
 	cancel()
+	s.e.count.SourceRead(s.name, failure(err))
 	<-s.slots
 	s.done(ctx, l, rec, err)
 }
@@ -188,6 +189,7 @@ func (s *sourceRun) readBatch(ctx context.Context, b sources.Batcher, batch []*l
 	rctx, cancel := context.WithTimeout(ctx, readTimeout)
 	recs, errs := b.FetchBatch(rctx, locs)
 	cancel()
+	s.e.count.SourceRead(s.name, failure(slices.Clone(errs)...))
 	<-s.slots
 	for i, l := range batch {
 		s.done(ctx, l, recs[i], errs[i])

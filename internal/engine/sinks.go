@@ -340,6 +340,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 		s.e.alerts.resolve(s.subject(), key.Drift, "it was written")
 	}
 	if changed {
+		s.e.count.SinkWritten(s.Name, nil)
 		s.e.log.InfoContext(ctx, "sink written", "sink", s.Name, "path", s.Path)
 	}
 	for name, n := range round {
@@ -379,6 +380,7 @@ func (s *sinkRun) failed(err error) {
 	s.failures++
 	s.err = err
 	s.mu.Unlock()
+	s.e.count.SinkWritten(s.Name, err)
 	s.e.log.Error("sink not written", "sink", s.Name, "path", s.Path, "err", err)
 	actions := []string{"mend what the detail says; livekey tries again by itself"}
 	switch {

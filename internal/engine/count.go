@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+// A Counter counts what the engine does; live calls are the Prober's to count. Safe for
+// concurrent use.
+type Counter interface {
+	SourceRead(source string, err error)
+	SinkWritten(sink string, err error) // a write that changed the sink, or failed
+	AlertSent(channel string, err error)
+}
+
+type uncounted struct{}
+
+func (uncounted) SourceRead(string, error)  {}
+func (uncounted) SinkWritten(string, error) {}
+func (uncounted) AlertSent(string, error)   {}
+
+// failure is the first error that is the source's fault: that it has no such record is
+// an answer.
+func failure(errs ...error) error {
+	for i, err := range errs {
+		if errors.Is(err, key.ErrNotFound) {
+			errs[i] = nil
+		}
+	}
+	return cmp.Or(errs...)
+}

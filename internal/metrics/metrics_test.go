@@ -1,0 +1,176 @@
+package metrics
+
+import (
+	"errors"
+	"io"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/report"
+)
+
+// full is a status in which every gauge has a sample.
+func full() report.Status {
+	at := time.Unix(1_800_000_000, 0)
+	sinks := []report.Sink{{Name: "app", WrittenAt: at}, {Name: "broken", WrittenAt: at, Error: "disk full"}}
+	return report.Status{
+		Ready: true,
+		Keys: []report.Key{
+			{
+				Name: "LIVE", Sinks: sinks, NextProbeAt: at,
+				Current:   &report.Current{Outcome: key.Live, Reason: key.Valid, CheckedAt: at, DeliveredAt: at, ExpiresAt: at, Fingerprint: "f00dface0000"},
+				Candidate: &report.Candidate{HeldBy: "misplaced"},
+				Older:     []report.Older{{Outcome: key.Live}, {Outcome: key.Dead}},
+			},
+			{Name: "EMPTY", Sinks: sinks},
+		},
+		Alerts: []alerts.Data{{Cause: key.KeyDead, Severity: key.Critical}, {Cause: key.KeyDead, Severity: key.Critical}},
+	}
+}
+
+func fed() *Metrics {
+	m := New("v1.2.3", "go1.26")
+	m.Probed("anthropic", key.Verdict{Outcome: key.Live}, 30*time.Millisecond)
+	m.SourceRead("vault", errors.New("down"))
+	m.SinkWritten("app", nil)
+	m.SinkWritten("broken", errors.New("disk full"))
+	m.AlertSent("ops", nil)
+	m.AlertSent("ops", errors.New("down"))
+	return m
+}
+
+func scrape(t *testing.T, m *Metrics, status func() report.Status) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler(status).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	body, err := io.ReadAll(w.Body)
+	if err != nil || w.Code != 200 {
+		t.Fatalf("%d, %v: %s", w.Code, err, body)
+	}
+	return string(body)
+}
+
+func TestScrape(t *testing.T) {
+	text := scrape(t, fed(), full)
+	for rule, line := range map[string]string{
+		"the build is told":                            `livekey_build_info{goversion="go1.26",version="v1.2.3"} 1`,
+		"readiness is a number":                        `livekey_ready 1`,
+		"the state of a key is 1":                      `livekey_key_state{key="LIVE",state="live"} 1`,
+		"its other states are 0":                       `livekey_key_state{key="LIVE",state="dead"} 0`,
+		"a key that was never delivered has a state":   `livekey_key_state{key="EMPTY",state="undelivered"} 1`,
+		"times are absolute, in seconds":               `livekey_key_last_verified_timestamp_seconds{key="LIVE"} 1.8e+09`,
+		"an expiry is told":                            `livekey_key_expiry_timestamp_seconds{key="LIVE"} 1.8e+09`,
+		"what is held says why":                        `livekey_key_candidate_held{key="LIVE",reason="misplaced"} 1`,
+		"old versions that live are counted":           `livekey_previous_key_valid{key="LIVE"} 1`,
+		"a sink of two keys has one sample":            `livekey_sink_failing{sink="app"} 0`,
+		"a sink that fails is told":                    `livekey_sink_failing{sink="broken"} 1`,
+		"alerts are counted by cause":                  `livekey_alerts_open{cause="key_dead",severity="critical"} 2`,
+		"probes are counted by what they said":         `livekey_probe_total{provider="anthropic",result="live"} 1`,
+		"answers are timed":                            `livekey_probe_duration_seconds_bucket{provider="anthropic",le="0.05"} 1`,
+		"a read that failed is a read":                 `livekey_source_reads_total{source="vault"} 1`,
+		"reads that failed are counted":                `livekey_source_errors_total{source="vault"} 1`,
+		"writes are counted":                           `livekey_sink_writes_total{sink="app"} 1`,
+		"writes that failed are counted":               `livekey_sink_write_errors_total{sink="broken"} 1`,
+		"a channel's events are counted":               `livekey_alerts_sent_total{channel="ops"} 1`,
+		"so are those that it did not take":            `livekey_alert_send_errors_total{channel="ops"} 1`,
+		"the config that was read at start is the one": `livekey_config_last_reload_successful 1`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s: no line %q", rule, line)
+		}
+	}
+	if strings.Contains(text, "f00dface") {
+		t.Error("a fingerprint is among the metrics")
+	}
+	if strings.Contains(text, `livekey_key_last_verified_timestamp_seconds{key="EMPTY"}`) {
+		t.Error("what was never asked about has a time")
+	}
+}
+
+func TestReloadsAreTold(t *testing.T) {
+	m := New("v", "go")
+	m.Reloaded(false)
+	if text := scrape(t, m, full); !strings.Contains(text, "livekey_config_last_reload_successful 0\n") {
+		t.Error("a config that was refused is told as taken")
+	}
+	m.Reloaded(true)
+	if text := scrape(t, m, full); !strings.Contains(text, "livekey_config_last_reload_successful 1\n") {
+		t.Error("a config that was taken is told as refused")
+	}
+}
+
+func TestAKeyHasOneState(t *testing.T) {
+	for want, k := range map[string]report.Key{
+		stateUndelivered: {},
+		stateUnproved:    {Current: &report.Current{Outcome: key.Live, Unproved: key.Transient}},
+		stateSuspect:     {Current: &report.Current{Outcome: key.Dead, Suspect: true}},
+		stateDead:        {Current: &report.Current{Outcome: key.Dead}},
+		stateBlocked:     {Current: &report.Current{Outcome: key.Live, Reason: key.Blocked}},
+		stateLive:        {Current: &report.Current{Outcome: key.Live, Reason: key.RateLimited}},
+		stateUnasked:     {Current: &report.Current{}},
+	} {
+		if got := stateOf(k); got != want {
+			t.Errorf("%+v is %s, want %s", k.Current, got, want)
+		}
+		if !slices.Contains(states, want) {
+			t.Errorf("%s is no state that is told", want)
+		}
+	}
+}
+
+func TestNamesAreAsPrometheusWants(t *testing.T) {
+	m := fed()
+	m.registry.MustRegister(snapshot(full))
+	problems, err := testutil.GatherAndLint(m.registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if p.Metric != "livekey_probe_total" { // named after the probe, as its users know it
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+	names := map[string]bool{}
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if strings.HasPrefix(f.GetName(), "livekey_") {
+			names[f.GetName()] = true
+		}
+	}
+	documented(t, names)
+}
+
+// documented holds that the page names every metric, and no other.
+func documented(t *testing.T, names map[string]bool) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{}
+	for _, found := range regexp.MustCompile("(?m)^\\| `(livekey_[a-z_]+)").FindAllStringSubmatch(string(page), -1) {
+		said[found[1]] = true
+	}
+	for name := range names {
+		if !said[name] {
+			t.Errorf("docs/metrics.md does not name %s", name)
+		}
+	}
+	for name := range said {
+		if !names[name] {
+			t.Errorf("docs/metrics.md names %s, which there is not", name)
+		}
+	}
+}
