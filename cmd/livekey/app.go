@@ -108,10 +108,11 @@ func (a *app) root() *cobra.Command {
 		"the config `FILE`; by default /etc/livekey/livekey.yaml,\nthen $XDG_CONFIG_HOME/livekey/livekey.yaml")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		a.run(), a.once(), a.check(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(),
-		a.clean(), a.drill(), a.version(), a.config(), a.providers(),
+		a.run(), a.once(), a.check(), a.plan(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(),
+		a.clean(), a.drill(), a.version(), a.config(), a.providers(), a.man(),
 	)
 	group(root)
+	a.completions(root)
 	return root
 }
 
@@ -122,13 +123,7 @@ func group(cmd *cobra.Command) {
 		if len(args) == 0 {
 			return nil
 		}
-		var names []string
-		for _, sub := range cmd.Commands() {
-			if sub.IsAvailableCommand() {
-				names = append(names, sub.Name())
-			}
-		}
-		return fmt.Errorf("unknown command %q%s", config.Shown(args[0]), didYouMean(args[0], names, ""))
+		return fmt.Errorf("unknown command %q%s", config.Shown(args[0]), didYouMean(args[0], commandNames(cmd), ""))
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }

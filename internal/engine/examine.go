@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/proof"
@@ -38,6 +39,17 @@ func Examine(ctx context.Context, k Key, from map[string]sources.Source, p *vali
 		})
 	})
 	return v, nil
+}
+
+// Every is how often the key has src read, at least.
+func (k Key) Every(src sources.Source) time.Duration {
+	if k.Refresh != 0 {
+		return k.Refresh
+	}
+	if p, ok := src.(sources.Pacer); ok {
+		return p.Refresh()
+	}
+	return defaultRefresh
 }
 
 // locations are the records that the key is read from, each once.

@@ -66,13 +66,7 @@ func (s *sourceRun) add(loc key.Location, k *keyRun) {
 	if !slices.Contains(l.keys, k) {
 		l.keys = append(l.keys, k)
 	}
-	every := k.Refresh
-	if every == 0 {
-		every = defaultRefresh
-		if p, ok := s.backend.(sources.Pacer); ok {
-			every = p.Refresh()
-		}
-	}
+	every := k.Every(s.backend)
 	if l.every == 0 || every < l.every {
 		l.every = every
 	}
