@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"golang.org/x/sync/errgroup"
 
@@ -51,9 +52,7 @@ func (f *fronts) listen(ctx context.Context, cfg *config.Config) error {
 		}
 		fresh[a] = &front{server: server}
 	}
-	for a, taken := range fresh {
-		f.all[a] = taken
-	}
+	maps.Copy(f.all, fresh)
 	return nil
 }
 

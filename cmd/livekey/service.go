@@ -156,7 +156,7 @@ func (s *service) replace(ctx context.Context, l life, p *prepared) (life, error
 func (s *service) refused(ctx context.Context, err error) {
 	now := s.now.Load()
 	now.log.ErrorContext(ctx, "config not reloaded, nothing changed", "err", err)
-	now.ConfigRefused(err)
+	now.ConfigRefused(err) //nolint:contextcheck // an alert is told also while livekey stops
 	s.ground.metrics.Reloaded(false)
 }
 
