@@ -181,13 +181,21 @@ func maskHost(h string) string {
 	return strings.Join(labels, ".")
 }
 
-// maskPath masks the names of a path that could be a key.
+// maskPath masks the names of a path that could be a key, and all of a path that
+// could be one itself: base64 has slashes.
 func maskPath(p string) string {
 	names := strings.Split(p, "/")
+	odd := 0
 	for i, n := range names {
+		if oddName(n) {
+			odd++
+		}
 		if suspicious(n) {
 			names[i] = mask
 		}
+	}
+	if odd >= 2 || odd == 1 && strings.ContainsAny(p, "+=") {
+		return mask
 	}
 	return strings.Join(names, "/")
 }

@@ -3,6 +3,7 @@ package secret
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,15 @@ func suspiciousLabel(l string) bool {
 		}
 	}
 	return false
+}
+
+// oddName says whether upper and lower case change in a name as in no word. A uuid,
+// and what a tool counts up, have one case.
+func oddName(n string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(n, isSeparator), func(seg string) bool {
+		upper, lower, digit := classes(seg)
+		return upper && lower && (digit || !camel(seg))
+	})
 }
 
 const (
