@@ -12,4 +12,4 @@ if [ ! -x "$bin/golangci-lint" ]; then
 	GOBIN=$bin go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$version"
 fi
 [ $# -gt 0 ] || set -- ./...
-exec "$bin/golangci-lint" run "$@"
+exec "$bin/golangci-lint" run --allow-parallel-runners "$@"

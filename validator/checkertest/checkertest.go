@@ -38,6 +38,8 @@ func Run(t *testing.T, h Harness) {
 	t.Run("an answer that is not the issuer's is unknown", h.foreign)
 	t.Run("no redirect is followed", h.redirects)
 	t.Run("a broken road is unknown", h.broken)
+	t.Run("an answer that is cut off anywhere is never another answer", h.cutOff)
+	t.Run("a slow road is a road", h.slow)
 	t.Run("a caller who stops waiting gets an answer", h.cancelled)
 	t.Run("the value is in nothing that is told", h.echo)
 	t.Run("hosts are known before", h.hosts)
