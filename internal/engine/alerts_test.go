@@ -104,3 +104,18 @@ func TestASinkThatWorksAgainAfterARestartIsNoNewsAnyMore(t *testing.T) {
 		w.wantStory("opened sink_failed", "resolved sink_failed")
 	})
 }
+
+func TestARestartIsNoNewsOfAnAlertThatIsOpen(t *testing.T) {
+	bubble(t, func(_ *testing.T, w *world) {
+		for _, name := range []string{"b", "c", "d"} {
+			w.sinks[name] = &fakeSink{}
+		}
+		w.source.set("K", "dead")
+		for range 6 {
+			w.start()
+			pass(time.Minute)
+			w.stop()
+		}
+		w.wantStory("opened candidate_rejected")
+	})
+}
