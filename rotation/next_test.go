@@ -355,20 +355,25 @@ func TestABlockedKeyIsTold(t *testing.T) {
 func TestOwnersByHandAndByFirstProof(t *testing.T) {
 	other := live
 	other.Identity = key.Identity{"organization": "theirs"}
+	silent := live
+	silent.Identity = nil
 	for _, c := range []struct {
 		name   string
 		change func(*Policy)
+		answer key.Verdict
 		passes bool
 	}{
-		{"pinned by the first proof", func(*Policy) {}, false},
-		{"identity: follow", func(p *Policy) { p.Follow = true }, true},
-		{"expected by hand", func(p *Policy) { p.Expect = key.Identity{"organization": "theirs"} }, true},
-		{"expected by hand to be a third", func(p *Policy) { p.Expect = key.Identity{"organization": "x"}; p.Follow = true }, false},
+		{"pinned by the first proof", func(*Policy) {}, other, false},
+		{"identity: follow", func(p *Policy) { p.Follow = true }, other, true},
+		{"expected by hand", func(p *Policy) { p.Expect = key.Identity{"organization": "theirs"} }, other, true},
+		{"expected by hand to be a third", func(p *Policy) { p.Expect = key.Identity{"organization": "x"}; p.Follow = true }, other, false},
+		{"pinned, and the issuer does not say who owns it", func(*Policy) {}, silent, false},
+		{"expected by hand, and the issuer does not say who owns it", func(p *Policy) { p.Expect = key.Identity{"organization": "x"}; p.Follow = true }, silent, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			y := newPlay(t)
 			y.is("a", live)
-			y.is("b", other)
+			y.is("b", c.answer)
 			y.fetch("a", 0)
 			c.change(&y.p)
 			y.fetch("b", 0)
