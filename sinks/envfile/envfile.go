@@ -130,7 +130,7 @@ func (s *Sink) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = d.Sweep(s.name)
+	err = errors.Join(d.Sweep(s.name), d.Sweep(place.Backup(s.name)))
 	var p present
 	if err == nil {
 		p, err = s.look(d)

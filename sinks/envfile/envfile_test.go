@@ -1,6 +1,7 @@
 package envfile
 
 import (
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -8,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/livekey/livekey/internal/atomicfile"
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/sinks"
+	"github.com/livekey/livekey/sinks/internal/place"
 	"github.com/livekey/livekey/sinks/sinktest"
 )
 
@@ -126,4 +130,25 @@ func killedWrite(t testing.TB, path string) (names []string) {
 		t.Fatal(err)
 	}
 	return names
+}
+
+// The copy of an adopted file is somebody's keys too: what a crash left of making
+// it does not stay.
+func TestAKilledAdoptionLeavesNothingAfterTheNextStart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.env")
+	killedWrite(t, place.Backup(path))
+	n, err := config.Parse("sink.yaml", "sinks.app", "path: "+path+"\nadopt: true\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := FromConfig(sinks.Env{Name: "app", Log: slog.New(slog.DiscardHandler)}, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); err != nil || len(left) > 0 {
+		t.Errorf("after the next start there is still %q (%v)", left, err)
+	}
 }
