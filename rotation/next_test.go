@@ -210,6 +210,19 @@ func TestDeadNeedsTimesOverAndAControl(t *testing.T) {
 			t.Fatal("not dead")
 		}
 	})
+	t.Run("two rejections are not enough however far apart", func(t *testing.T) {
+		y := start(t)
+		slow := refused
+		slow.RetryAfter = 5 * time.Minute
+		y.is("a", slow)
+		y.pass(10*time.Minute, nil)
+		y.pass(9*time.Minute, nil)
+		if y.wantTold(); y.s.Dead || y.s.Current.Rejections != 2 {
+			t.Fatalf("%d rejections, dead: %v", y.s.Current.Rejections, y.s.Dead)
+		}
+		y.pass(5*time.Minute, nil)
+		y.wantTold(key.KeyDead)
+	})
 	t.Run("a live answer in between begins anew", func(t *testing.T) {
 		y := start(t)
 		y.is("a", refused)
