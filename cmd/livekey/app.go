@@ -65,10 +65,26 @@ func (a *app) explain(cmd *cobra.Command, err error) code {
 
 func (a *app) complain(err error) {
 	if faults, found := errors.AsType[config.Faults](err); found {
-		_, _ = fmt.Fprintln(a.err.Out, faults.Error()) // lines with places of their own
+		_, _ = io.WriteString(a.err.Out, a.paragraphs(faults.Error())) // lines with places of their own
 		return
 	}
-	_, _ = fmt.Fprintf(a.err.Out, "%s %s\n", a.err.Paint(ui.Bad, "livekey:"), err)
+	const lead = "livekey:"
+	rest := strings.TrimPrefix(a.paragraphs(lead+" "+err.Error()), lead)
+	_, _ = io.WriteString(a.err.Out, a.err.Paint(ui.Bad, lead)+rest)
+}
+
+// paragraphs breaks long lines between words on a terminal, but for a line of a
+// config and the mark below it, which begin with a blank.
+func (a *app) paragraphs(text string) string {
+	var b strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(line, " ") {
+			b.WriteString(line + "\n")
+			continue
+		}
+		b.WriteString(a.err.Wrap(ui.Plain, "", "  ", line))
+	}
+	return b.String()
 }
 
 // note tells a person what goes on.

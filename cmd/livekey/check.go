@@ -26,8 +26,8 @@ func (a *app) check() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [NAME…]",
 		Short: "Prove keys now with a live call, deliver nothing; needs no daemon",
-		Long: "Prove keys now with one live call each, and deliver nothing. Which keys: those of\n" +
-			"the config or, without one, of the environment; or of --env-file FILE; or one\n" +
+		Long: "Prove keys now with one live call each, and deliver nothing. Which keys: those\n" +
+			"of the config or, without one, of the environment; or of --env-file FILE; or one\n" +
 			"value on standard input with --stdin --provider NAME.",
 		Args: expects(0, -1, "names of keys"),
 	}

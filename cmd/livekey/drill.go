@@ -14,7 +14,7 @@ func (a *app) drill() *cobra.Command {
 		Use:   "drill",
 		Short: "A rotation from end to end, offline, against a built-in provider",
 		Long: "Start livekey itself against a built-in provider and a folder of files, and play\n" +
-			"a rotation and its accidents. Needs no network, no config and no root. Exits 5 if\na promise was not kept.",
+			"a rotation and its accidents. Needs no network, no config and no root. Exits 5\nif a promise was not kept.",
 		Args: expects(0, 0, "nothing"),
 	}
 	output := outputFlag(cmd)

@@ -22,8 +22,8 @@ func (a *app) once() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "once",
 		Short: "Fetch, prove, deliver, exit: for init containers, cron and CI",
-		Long: "Fetch, prove, deliver, exit. The exit code judges what the sinks hold at the end:\n" +
-			"a refused candidate over a good last version is 0 with a warning, or 3 with\n--strict.",
+		Long: "Fetch, prove, deliver, exit. The exit code judges what the sinks hold at the\n" +
+			"end: a refused candidate over a good last version is 0 with a warning, or 3 with\n--strict.",
 		Args: expects(0, 0, "nothing"),
 	}
 	output := outputFlag(cmd)

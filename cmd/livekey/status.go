@@ -16,11 +16,11 @@ func (a *app) status() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Every key: delivered version, verdict, age, next probe, open alerts",
+		Short: "Every key: delivered version, verdict, next probe, open alerts",
 		Args:  expects(0, 0, "nothing"),
 	}
 	output := outputFlag(cmd)
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "print again whenever something changes, until interrupted")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "print again at every change, until interrupted")
 	cmd.RunE = act(func(ctx context.Context, _ []string) error {
 		cfg, err := a.desk()
 		if err != nil {
