@@ -17,6 +17,8 @@ type play struct {
 	truth map[key.Fingerprint]key.Verdict
 	acts  []Action // of everything since the last look
 	wake  time.Time
+
+	lacking Lacking // after every delivery
 }
 
 func newPlay(t *testing.T) *play {
@@ -42,7 +44,7 @@ func (y *play) send(events ...Event) {
 				v.CheckedAt = y.now
 				events = append(events, Checked{At: y.now, Verdict: v})
 			case Deliver:
-				events = append(events, Delivered{At: y.now, Fingerprint: a.Fingerprint})
+				events = append(events, Delivered{At: y.now, Fingerprint: a.Fingerprint, Lacking: y.lacking})
 			case WakeAt:
 				y.wake = a.At
 			}
@@ -71,6 +73,16 @@ func (y *play) pass(d time.Duration, again func()) {
 			again()
 		}
 	}
+}
+
+// asked is how often f was asked about since the last look.
+func (y *play) asked(f key.Fingerprint) (n int) {
+	for _, a := range y.acts {
+		if c, ok := a.(Check); ok && c.Fingerprint == f {
+			n++
+		}
+	}
+	return n
 }
 
 // told lists what was opened and resolved since the last look, without repeats.
@@ -297,6 +309,9 @@ func TestAnOldVersionIsFollowedToItsEnd(t *testing.T) {
 			t.Fatalf("after its first rejection: %+v", y.s.Older[0])
 		}
 		y.pass(20*time.Minute, nil)
+		if n := y.asked("old"); n != 1 {
+			t.Fatalf("asked %d times for the second rejection", n)
+		}
 		y.wantTold(key.RotationComplete)
 		if y.s.Stage("old") != key.StageRetired {
 			t.Fatalf("stage %s", y.s.Stage("old"))
@@ -309,16 +324,31 @@ func TestAnOldVersionIsFollowedToItsEnd(t *testing.T) {
 		y.pass(8*time.Hour, nil)
 		y.wantTold(key.OverlapTooLong)
 	})
+	t.Run("the grace period begins when the last sink has moved on", func(t *testing.T) {
+		y := newPlay(t)
+		y.is("old", live)
+		y.is("new", live)
+		y.fetch("old", 0)
+		y.lacking = LackingSome
+		y.fetch("new", 0)
+		y.wantCurrent("new")
+		y.told()
+		y.pass(40*time.Hour, nil)
+		y.wantTold()
+		y.lacking = LackingNothing
+		y.pass(23*time.Hour, nil)
+		y.wantTold()
+		y.pass(8*time.Hour, nil)
+		y.wantTold(key.OverlapTooLong)
+	})
 	t.Run("it is asked ever more slowly", func(t *testing.T) {
 		y := rotated(t)
-		asked := 0
-		y.pass(30*24*time.Hour, nil)
-		for _, a := range y.acts {
-			if c, ok := a.(Check); ok && c.Fingerprint == "old" {
-				asked++
-			}
+		y.pass(24*time.Hour, nil)
+		if asked := y.asked("old"); asked > 10 { // after 10, 20, 40, … minutes
+			t.Fatalf("asked %d times on the first day", asked)
 		}
-		if asked < 100 || asked > 150 { // every six hours, and a few more at first
+		y.pass(29*24*time.Hour, nil)
+		if asked := y.asked("old"); asked < 100 || asked > 150 { // then every six hours
 			t.Fatalf("asked %d times in thirty days", asked)
 		}
 	})
