@@ -40,7 +40,7 @@ func TestHelpFits80Columns(t *testing.T) {
 }
 
 func TestErrorsBreakBetweenWordsOnATerminal(t *testing.T) {
-	_, faults := config.Read("livekey.yaml", []byte("keys:\n  A: {from: \"file:///a\", provider: none, form: "+strings.Repeat("x", 90)+"}\n"), config.Kinds{})
+	_, faults := config.Read("livekey.yaml", []byte("keys: {}\npolicy: {confirm: {over: long}}\n"), config.Kinds{})
 	for rule, err := range map[string]error{
 		"an error":           errors.New(strings.Repeat("word ", 40) + "end"),
 		"faults of a config": faults,
