@@ -110,6 +110,22 @@ func seeGeneration(d *disk) string {
 	return strings.Join(seen, ",")
 }
 
+// unlinked are the names of the current generation that no consumer finds.
+func unlinked(d *disk) (names []string) {
+	id, ok := d.nodes[0].names[Current]
+	if !ok {
+		return nil
+	}
+	gen := d.nodes[d.nodes[0].names[d.nodes[id].target]]
+	for name := range gen.names {
+		link, ok := d.nodes[0].names[name]
+		if !ok || d.nodes[link].target != Current+"/"+name {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // start runs what comes before the delivery and forgets how it got there.
 func (del delivery) start(t *testing.T) (base, d *disk) {
 	t.Helper()
@@ -140,6 +156,10 @@ func (del delivery) violations(t *testing.T, tune func(*disk)) (states int, wron
 			committed := upTo == len(d.log)
 			if saw := del.see(after); saw != del.new && (saw != del.old || committed) {
 				wrong = append(wrong, fmt.Sprintf("cut after %d changes: consumer sees %q", upTo, saw))
+			}
+			// New links follow the flip; those of before stay until it is durable.
+			if names := unlinked(after); len(names) > 0 && (committed || del.see(after) == del.old) {
+				wrong = append(wrong, fmt.Sprintf("cut after %d changes: consumer sees %q, but no link to %q", upTo, del.see(after), names))
 			}
 			if err := del.recover(after.dir()); err != nil {
 				wrong = append(wrong, fmt.Sprintf("cut after %d changes: sweep: %v", upTo, err))
