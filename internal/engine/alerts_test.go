@@ -6,6 +6,7 @@ import (
 
 	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/rotation"
 )
 
 func TestSourceOutageIsToldAndEnds(t *testing.T) {
@@ -117,5 +118,35 @@ func TestARestartIsNoNewsOfAnAlertThatIsOpen(t *testing.T) {
 			w.stop()
 		}
 		w.wantStory("opened candidate_rejected")
+	})
+}
+
+func TestAnAlertHasOneIDFromItsOpeningToItsEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		tell := func(summary string) {
+			w.e.alerts.open("key/K", "K", "issuer", nil, rotation.Open{Cause: key.KeySuspect, Summary: summary})
+			pass(time.Minute)
+		}
+		tell("something is wrong")
+		tell("something is wrong")
+		tell("more is wrong")
+		w.e.alerts.resolve("key/K", key.KeySuspect, "it is over")
+		pass(time.Second)
+		tell("it is wrong again")
+		w.wantStory("opened key_suspect", "updated key_suspect", "resolved key_suspect", "opened key_suspect")
+		got := w.channel.got
+		for _, later := range got[1:3] {
+			if later.Data.ID != got[0].Data.ID || later.Data.Since != got[0].Data.Since {
+				t.Errorf("%s is told as %s since %v, opened as %s since %v", later.Type, later.Data.ID, later.Data.Since, got[0].Data.ID, got[0].Data.Since)
+			}
+		}
+		if got[3].Data.ID == got[0].Data.ID {
+			t.Error("another alert has the id of one that is over")
+		}
 	})
 }

@@ -5,10 +5,13 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sinks"
 )
 
@@ -69,5 +72,36 @@ func TestADeliveryThatTheJournalDoesNotKnowIsNoStep(t *testing.T) {
 			t.Errorf("status is current %+v, candidate %+v, older %+v", k.Current, k.Candidate, k.Older)
 		}
 		w.wantStory()
+	})
+}
+
+// Killed after the rename, livekey must know the bytes for its own also where no
+// marker says so.
+func TestTheJournalKnowsWhatIsWrittenBeforeItIs(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		next := "v1"
+		var known []bool
+		w.setup = func(o *Options) {
+			o.Sinks[0].Sink = watchedSink{w.sinks["app"], func() {
+				onDisk, err := journal.OpenReadOnly(w.dir, o.Log)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				known = append(known, Known(onDisk, o.Hasher, "app")(map[string]secret.Value{"K": secret.New([]byte(next))}))
+			}}
+		}
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", next)
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		next = "v2"
+		w.source.set("K", next)
+		pass(time.Second)
+		if !slices.Equal(known, []bool{true, true}) {
+			t.Errorf("at each write the journal knows the bytes: %v", known)
+		}
 	})
 }
