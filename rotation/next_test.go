@@ -185,6 +185,19 @@ func TestALowerNumberWaitsUntilThreeReadsAgree(t *testing.T) {
 	}
 }
 
+func TestTwoReadsOfALowerNumberAreNotEnoughHoweverFarApart(t *testing.T) {
+	y := newPlay(t)
+	y.is("new", live)
+	y.is("old", live)
+	y.fetch("new", 7)
+	y.fetch("old", 6)
+	y.pass(10*time.Minute, nil) // asked for again, and the source does not answer
+	y.fetch("old", 6)
+	y.wantCurrent("new")
+	y.fetch("old", 6)
+	y.wantCurrent("old")
+}
+
 func TestAStandbyThatIsBehindForAMomentIsNoNews(t *testing.T) {
 	y := newPlay(t)
 	y.is("new", live)

@@ -203,6 +203,9 @@ func rules(p Policy, before State, e Event, after State, acts []Action) (wrong [
 			}
 		}
 	}
+	if f, ok := e.(Fetched); ok && f.Fault != nil && before.Find(f.Fingerprint) == nil && checks[f.Fingerprint] {
+		fail("P10: what is malformed is sent to the issuer")
+	}
 	if delivers > 1 {
 		fail("delivers %d versions at once", delivers)
 	}

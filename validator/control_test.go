@@ -67,8 +67,13 @@ func TestOneControlAMinuteAndHost(t *testing.T) {
 		if _, made := g.counts(); made != 1 {
 			t.Errorf("%d control calls at another host", made)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute - time.Second)
 		p.Probe(t.Context(), request(f, "1"))
+		if _, made := f.counts(); made != 1 {
+			t.Errorf("%d control calls within a minute", made)
+		}
+		time.Sleep(time.Second)
+		p.Probe(t.Context(), request(f, "2"))
 		if _, made := f.counts(); made != 2 {
 			t.Errorf("%d control calls a minute later", made)
 		}
