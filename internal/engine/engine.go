@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -122,7 +124,10 @@ func New(o Options) (*Engine, error) {
 			return nil, err
 		}
 	}
-	for _, s := range e.sinks {
+	// By name: in another order after every start, the sinks that an alert names would
+	// look like news.
+	for _, sink := range slices.Sorted(maps.Keys(e.sinks)) {
+		s := e.sinks[sink]
 		for _, name := range s.Keys {
 			k := e.keys[name]
 			if k == nil {

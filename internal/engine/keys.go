@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -332,7 +331,6 @@ func (k *keyRun) affected() []string {
 	for _, s := range k.sinks {
 		names = append(names, "sink "+s.Name)
 	}
-	slices.Sort(names) // the same after every start: another order would be told as news
 	return names
 }
 
