@@ -1,10 +1,15 @@
 package engine
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/rotation"
 )
@@ -149,4 +154,43 @@ func TestAnAlertHasOneIDFromItsOpeningToItsEnd(t *testing.T) {
 			t.Error("another alert has the id of one that is over")
 		}
 	})
+}
+
+// Whatever was in the journal when livekey was killed: who has not heard of an alert
+// hears of it, under one id.
+func TestKilledAfterAnyRecordNoAlertIsLost(t *testing.T) {
+	var records [][]byte
+	bubble(t, func(t *testing.T, w *world) {
+		w.channel.fail(errBoom)
+		w.source.set("K", "dead")
+		w.start()
+		pass(5 * time.Second)
+		w.stop()
+		all, err := os.ReadFile(filepath.Join(w.dir, journal.FileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = slices.Collect(bytes.Lines(all))
+	})
+	if len(records) < 5 {
+		t.Fatalf("only %d records", len(records))
+	}
+	for n := range len(records) + 1 {
+		bubble(t, func(t *testing.T, w *world) {
+			if err := os.WriteFile(filepath.Join(w.dir, journal.FileName), bytes.Join(records[:n], nil), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w.source.set("K", "dead")
+			w.start()
+			defer w.stop()
+			pass(time.Minute)
+			open := w.e.Status().Alerts
+			if told := w.channel.story(); len(open) != 1 || !slices.Equal(told, []string{"opened candidate_rejected"}) {
+				t.Fatalf("after %d of %d records: %d alerts are open, told %q", n, len(records), len(open), told)
+			}
+			if id := w.channel.got[0].Data.ID; id != open[0].ID {
+				t.Errorf("after %d of %d records: told as %s, open as %s", n, len(records), id, open[0].ID)
+			}
+		})
+	}
 }

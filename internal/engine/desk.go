@@ -36,7 +36,10 @@ func newDesk(log *slog.Logger, st store, told alerts.Channel, channels map[strin
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{log: log, store: st, told: told, current: open}
+	d := &desk{log: log, store: st, told: told, current: map[string]alerts.Data{}}
+	for id, a := range open {
+		d.current[id] = a.Data
+	}
 	for _, name := range slices.Sorted(maps.Keys(channels)) {
 		d.channels = append(d.channels, newOutbox(name, channels[name], log, st))
 	}
@@ -58,7 +61,30 @@ func newDesk(log *slog.Logger, st store, told alerts.Channel, channels map[strin
 		}
 		return nil // of a channel that the config names no more
 	})
-	return d, err
+	if err != nil {
+		return nil, err
+	}
+	d.owe(open)
+	return d, nil
+}
+
+// owe queues what a run before this one noted as open and was killed before it had
+// queued it everywhere.
+func (d *desk) owe(open map[string]openAlert) {
+	for _, id := range slices.Sorted(maps.Keys(open)) {
+		a := open[id]
+		if a.Untold == "" {
+			continue
+		}
+		var lacking []*outbox
+		for _, o := range d.channels {
+			if !o.has(a.Untold, a.Data) {
+				lacking = append(lacking, o)
+			}
+		}
+		d.queue(lacking, alerts.Alert{Type: a.Untold, Timestamp: now(), Data: a.Data})
+		d.keep(d.store.Put(kindAlert, id, openAlert{Data: a.Data}))
+	}
 }
 
 func (d *desk) run(spawn func(func(context.Context))) {
@@ -86,8 +112,9 @@ func (d *desk) open(subject string, name key.Name, provider string, affected []s
 		data.ID, data.Since = "alr_"+rand.Text(), now()
 	}
 	d.current[id] = data
-	d.keep(d.store.PutSync(kindAlert, id, data))
+	d.keep(d.store.PutSync(kindAlert, id, openAlert{data, kind}))
 	d.send(kind, data)
+	d.keep(d.store.Put(kindAlert, id, openAlert{Data: data}))
 }
 
 // resolve tells that it is over, if it was open.
@@ -129,15 +156,20 @@ func sameStory(a, b alerts.Data) bool {
 // the alert. The caller holds mu.
 func (d *desk) send(kind alerts.Type, data alerts.Data) {
 	a := alerts.Alert{Type: kind, Timestamp: now(), Data: data}
+	d.queue(d.channels, a)
+	if err := d.told.Send(context.Background(), a); err != nil {
+		d.log.Error("alert not logged", "err", err)
+	}
+}
+
+// queue is send for some channels, and without the log.
+func (d *desk) queue(channels []*outbox, a alerts.Alert) {
 	n := d.next
 	d.next++
-	for _, o := range d.channels {
+	for _, o := range channels {
 		id := outboxID(o.name, n)
 		d.keep(d.store.PutSync(kindOutbox, id, a))
 		o.put(queuedAlert{id: id, alert: a})
-	}
-	if err := d.told.Send(context.Background(), a); err != nil {
-		d.log.Error("alert not logged", "err", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,6 +65,15 @@ func (o *outbox) put(a queuedAlert) {
 	case o.kick <- struct{}{}:
 	default:
 	}
+}
+
+// has says whether this event of this alert is queued.
+func (o *outbox) has(kind alerts.Type, data alerts.Data) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.ContainsFunc(o.queue, func(q queuedAlert) bool {
+		return q.alert.Data.ID == data.ID && q.alert.Type == kind && sameStory(q.alert.Data, data)
+	})
 }
 
 // run sends one after another until ctx ends: a receiver never sees a resolved

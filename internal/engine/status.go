@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
@@ -55,8 +56,15 @@ func Remembered(j *journal.Journal) (report.Status, error) {
 		return s, err
 	}
 	open, err := store{j}.openAlerts()
-	s.Alerts = oldestFirst(open)
-	return s, err
+	if err != nil {
+		return s, err
+	}
+	all := map[string]alerts.Data{}
+	for id, a := range open {
+		all[id] = a.Data
+	}
+	s.Alerts = oldestFirst(all)
+	return s, nil
 }
 
 // describe is what its state tells of a key.

@@ -18,7 +18,7 @@ import (
 const (
 	kindKey    journal.Kind = "key"    // rotation.State by key name
 	kindSink   journal.Kind = "sink"   // SinkRecord by sink name
-	kindAlert  journal.Kind = "alert"  // alerts.Data of what is open, by subject and cause
+	kindAlert  journal.Kind = "alert"  // openAlert by subject and cause
 	kindOutbox journal.Kind = "outbox" // alerts.Alert that a channel has not taken, by channel and number
 	// approval by key name and fingerprint: who overruled what, and why.
 	kindApproval journal.Kind = "approval"
@@ -168,14 +168,20 @@ func Cleaned(j *journal.Journal, sink string, configured bool) error {
 	return j.PutSync(kindSink, sink, r)
 }
 
-func (s store) openAlerts() (map[string]alerts.Data, error) {
-	open := map[string]alerts.Data{}
+// openAlert is the record of an alert that is open.
+type openAlert struct {
+	alerts.Data
+	Untold alerts.Type `json:"untold,omitempty"` // what no outbox may have yet
+}
+
+func (s store) openAlerts() (map[string]openAlert, error) {
+	open := map[string]openAlert{}
 	err := s.Each(kindAlert, func(id string, raw json.RawMessage) error {
-		var d alerts.Data
-		if err := json.Unmarshal(raw, &d); err != nil {
+		var a openAlert
+		if err := json.Unmarshal(raw, &a); err != nil {
 			return fmt.Errorf("read the journal of alert %s: %w", id, err)
 		}
-		open[id] = d
+		open[id] = a
 		return nil
 	})
 	return open, err
