@@ -88,8 +88,8 @@ func (t *turn) promote(v *Version, e Delivered) {
 }
 
 // pause takes back what no sink has written yet.
-func (t *turn) pause(until time.Time) {
-	t.s.Paused = until
+func (t *turn) pause(e Paused) {
+	t.s.Paused, t.s.PauseReason = e.Until, e.Reason
 	if t.s.Delivering != nil && t.paused() {
 		t.takeBack("paused by a person", HoldPaused)
 	}

@@ -74,7 +74,10 @@ type Approved struct {
 }
 
 // Paused: a person wants nothing written until Until.
-type Paused struct{ At, Until time.Time }
+type Paused struct {
+	At, Until time.Time
+	Reason    string // for whoever finds the pause
+}
 
 // Resumed: a person ended the pause.
 type Resumed struct{ At time.Time }

@@ -43,9 +43,9 @@ func Next(p Policy, s State, e Event) (State, []Action) {
 	case Approved:
 		t.approved(e)
 	case Paused:
-		t.pause(e.Until)
+		t.pause(e)
 	case Resumed:
-		t.s.Paused = time.Time{}
+		t.s.Paused, t.s.PauseReason = time.Time{}, ""
 		t.weigh()
 	case Refreshed:
 		t.refreshed()
@@ -161,7 +161,7 @@ func (t *turn) ticked() {
 		}
 	}
 	if due(t.s.Paused, t.now) {
-		t.s.Paused = time.Time{}
+		t.s.Paused, t.s.PauseReason = time.Time{}, ""
 		t.weigh()
 	}
 }

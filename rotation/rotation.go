@@ -48,13 +48,14 @@ type State struct {
 	Current    *Version  `json:"current,omitempty"`    // at least one sink has it
 	Older      []Version `json:"older,omitempty"`      // delivered once, newest first, at most ten: previous and retired
 
-	Identity  key.Identity `json:"identity,omitempty"` // pinned: what every later version must match
-	Highest   int64        `json:"highest,omitempty"`  // highest version number seen
-	Paused    time.Time    `json:"paused,omitzero"`    // until when nothing is delivered
-	Missing   bool         `json:"missing,omitempty"`  // the source has no such record
-	Dead      bool         `json:"dead,omitempty"`     // the current version is confirmed dead
-	Lacking   Lacking      `json:"-"`                  // what a sink lacks of the current version
-	StartOver bool         `json:"-"`                  // startup_wait has passed
+	Identity    key.Identity `json:"identity,omitempty"`     // pinned: what every later version must match
+	Highest     int64        `json:"highest,omitempty"`      // highest version number seen
+	Paused      time.Time    `json:"paused,omitzero"`        // until when nothing is delivered
+	PauseReason string       `json:"pause_reason,omitempty"` // as whoever paused it said
+	Missing     bool         `json:"missing,omitempty"`      // the source has no such record
+	Dead        bool         `json:"dead,omitempty"`         // the current version is confirmed dead
+	Lacking     Lacking      `json:"-"`                      // what a sink lacks of the current version
+	StartOver   bool         `json:"-"`                      // startup_wait has passed
 }
 
 // Lacking says how a sink falls short of the current version.

@@ -129,7 +129,11 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 		}
 	}
 	if k.PausedUntil.After(now) {
-		say(ui.Warn, "paused for %s more", ui.Span(k.PausedUntil.Sub(now)))
+		text := "paused for " + ui.Span(k.PausedUntil.Sub(now)) + " more"
+		if k.PauseReason != "" {
+			text += ": " + k.PauseReason
+		}
+		say(ui.Warn, "%s", text)
 	}
 	return lines
 }

@@ -62,7 +62,7 @@ func (e *Engine) Pause(name key.Name, until time.Time, reason string) error {
 	}
 	for _, k := range keys {
 		e.log.Info("key paused", "key", k.Name, "until", until.UTC(), "reason", reason)
-		k.post(rotation.Paused{At: now(), Until: until.UTC()})
+		k.post(rotation.Paused{At: now(), Until: until.UTC(), Reason: reason})
 	}
 	return nil
 }

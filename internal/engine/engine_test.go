@@ -433,8 +433,14 @@ func TestAPauseWritesNothingAndLosesNothing(t *testing.T) {
 		defer w.stop()
 		pass(30 * time.Minute)
 		w.wantSink("v1")
+		if k := w.e.Status().Keys[0]; k.PausedUntil.IsZero() || k.PauseReason != "freeze" {
+			t.Errorf("paused until %v for %q", k.PausedUntil, k.PauseReason)
+		}
 		pass(40 * time.Minute)
 		w.wantSink("v2")
+		if k := w.e.Status().Keys[0]; !k.PausedUntil.IsZero() || k.PauseReason != "" {
+			t.Errorf("after its end paused until %v for %q", k.PausedUntil, k.PauseReason)
+		}
 	})
 }
 

@@ -69,7 +69,7 @@ func Remembered(j *journal.Journal) (report.Status, error) {
 
 // describe is what its state tells of a key.
 func describe(name key.Name, provider string, state rotation.State) report.Key {
-	r := report.Key{Name: name, Provider: provider, Missing: state.Missing, PausedUntil: state.Paused}
+	r := report.Key{Name: name, Provider: provider, Missing: state.Missing, PausedUntil: state.Paused, PauseReason: state.PauseReason}
 	if c := state.Current; c != nil {
 		v := lastWord(c)
 		r.Current = &report.Current{

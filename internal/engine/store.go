@@ -86,7 +86,7 @@ func (s store) adopt(epoch string) error {
 			return fmt.Errorf("read the journal of key %s: %w", id, err)
 		}
 		names = append(names, id)
-		states[id] = rotation.State{Identity: old.Identity, Highest: old.Highest, Paused: old.Paused, Missing: old.Missing}
+		states[id] = rotation.State{Identity: old.Identity, Highest: old.Highest, Paused: old.Paused, PauseReason: old.PauseReason, Missing: old.Missing}
 		return nil
 	})
 	if err != nil {

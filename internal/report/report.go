@@ -30,6 +30,7 @@ type Key struct {
 	Missing     bool      `json:"missing,omitempty"`      // its source has no such record
 	SourceError string    `json:"source_error,omitempty"` // why its source cannot be read now
 	PausedUntil time.Time `json:"paused_until,omitzero"`
+	PauseReason string    `json:"pause_reason,omitempty"` // as whoever paused it said
 	NextProbeAt time.Time `json:"next_probe_at,omitzero"`
 }
 
