@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -412,6 +413,18 @@ func TestApproveOverrulesOwnerAndRankNeverTheIssuer(t *testing.T) {
 		}
 		pass(time.Second)
 		w.wantSink("theirs")
+		var kept []approval
+		if err := w.e.store.Each(kindApproval, func(_ string, raw json.RawMessage) error {
+			var a approval
+			err := json.Unmarshal(raw, &a)
+			kept = append(kept, a)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(kept) != 1 || kept[0].Approval != by || kept[0].Hold != rotation.HoldMisplaced || kept[0].At.IsZero() {
+			t.Errorf("kept of who overruled what and why: %+v", kept)
+		}
 	})
 }
 
