@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/livekey/livekey/internal/config"
@@ -33,7 +34,7 @@ func TestWhatItsReaderReadsOtherwiseIsNotDelivered(t *testing.T) {
 	}
 	right := s.dialect.write
 	s.dialect.write = func(to []byte, variable string, value []byte) []byte {
-		return right(to, variable, append(value[:len(value):len(value)], 'x'))
+		return right(to, variable, append(slices.Clip(value), 'x'))
 	}
 	if _, err := s.Write(t.Context(), sinktest.Entries(t, map[string]string{"A": "new"})); err == nil {
 		t.Error("no error")
