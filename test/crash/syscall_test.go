@@ -20,14 +20,14 @@ import (
 // fileCalls are the system calls that a delivery makes on files.
 var fileCalls = []string{
 	"openat", "close", "newfstatat", "fstat", "statx", "fstatfs", "pread64", "read", "write", "lseek", "fsync", "fchmod", "fchown",
-	"renameat", "renameat2", "unlinkat", "mkdirat", "symlinkat", "readlinkat", "getdents64",
+	"fcntl", "renameat", "renameat2", "unlinkat", "mkdirat", "symlinkat", "readlinkat", "getdents64",
 }
 
 var errnos = []string{"ENOSPC", "EIO", "EROFS", "EDQUOT", "EACCES", "EMFILE", "EINTR"}
 
 // readings are calls that change nothing.
 var readings = map[string]bool{
-	"newfstatat": true, "fstat": true, "statx": true, "fstatfs": true, "pread64": true, "read": true, "lseek": true, "readlinkat": true, "getdents64": true,
+	"newfstatat": true, "fstat": true, "statx": true, "fstatfs": true, "pread64": true, "read": true, "lseek": true, "readlinkat": true, "getdents64": true, "fcntl": true,
 }
 
 // A scenario is one delivery over what was there.
