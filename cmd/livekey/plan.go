@@ -20,7 +20,7 @@ import (
 func (a *app) plan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "What `run` would do: who sees each key, how many calls a day, what they cost",
+		Short: "What `run` would do: who sees each key, calls a day, their cost",
 		Long: "What `run` would do with this config: every host that will see a key, how often\n" +
 			"each source and issuer is asked, what a call costs, and who reads the result.\n" +
 			"Nothing is read, asked or written.",
