@@ -97,8 +97,6 @@ func (b *builder) file(n Node) {
 	c.policies = append(c.policies, t.Policy)
 	b.once(t.Log, "level", "format")
 	b.take(t.Log.Decode(&c.Log))
-	b.take(t.Log.oneOf("level", c.Log.Level, "debug", "info", "warn", "error"))
-	b.take(t.Log.oneOf("format", c.Log.Format, "auto", "text", "json"))
 
 	b.gather(b.sources, t.Sources)
 	b.gather(b.keys, t.Keys)

@@ -20,7 +20,7 @@ type Unmarshaler interface{ UnmarshalConfig(n Node) error }
 
 // Decode fills into, a pointer to a struct that already holds the defaults, by
 // yaml tags ("name", ",inline", "-"). Fields may be texts, booleans, numbers, time.Duration,
-// FileMode, Node, lists, maps by name, structs, pointers, any, encoding.TextUnmarshaler
+// FileMode, Word, Node, lists, maps by name, structs, pointers, any, encoding.TextUnmarshaler
 // and Unmarshaler. A field that the struct does not have is a fault, as is one said twice; every
 // fault is returned at once, as Faults.
 func (n Node) Decode(into any) error {
@@ -223,6 +223,9 @@ func (n Node) decodeScalar(y *yaml.Node, v reflect.Value, c *collector) {
 		}
 		v.SetInt(int64(d))
 	case v.Kind() == reflect.String:
+		if w, few := v.Interface().(Word); few && text != v.String() {
+			c.take(n.oneOf("", text, w.Words()...))
+		}
 		v.SetString(text)
 	case v.CanInt():
 		i, err := strconv.ParseInt(text, 10, v.Type().Bits())

@@ -1,0 +1,182 @@
+package envfile
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/sinks/sinktest"
+	"github.com/livekey/livekey/test/need"
+)
+
+const pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC+/=\nAA==\n-----END PRIVATE KEY-----\n"
+
+// hostile are values that some reader of env files is known to get wrong.
+var hostile = []string{
+	"sk-ant-api03-abc_DEF", "", "'", `"`, `\`, "$", "`", "a b", " a ", "#a", ";a", "a\nb", "a\r\nb", "\r", "\ta", "=", "'\"", `a\`, "${X}", "$(id)",
+	"\x01", "\x7f", "é", "\ufeff", "\u2028", "\ufffe", "\ufdd0", "\U0001fffe", "\xff", "a\x00b", "# Managed by livekey.", "\n# END livekey\n", "a'b\\\"c$`\n",
+	pem, strings.ReplaceAll(pem, "\n", "\r\n"), `{"type": "service_account", "private_key": "-----BEGIN\nAA==\n"}`,
+	"{\n  \"a\": \"it's # 1\",\n  \"b\": [1, 2]\n}\n", "`id`", "$(touch /nowhere)", "$HOME", "~", "~root", "a:~", "!!", "!$", "a # b", "'a'", `"a"`, "'a", `"a`,
+	"it's", `it's "so"`, "it's $5", `it's \n`, `a\nb`, `a\\nb`, `\\`, `\\\`, `C:\new\table`, "${X:-d}", "$X", "%s", "*", "?", "[a]", "{a,b}", "a;b", "a&b", "a|b",
+	"a<b", "a>b", "(a)", "NAME=value", "export A=b", "\nB=injected", "'\nB=injected\nC='", "\"\nB=injected\nC=\"", "x\nB='", "\u00a0a\u00a0", "\u0085", "\u200b", "😀ā߈",
+	"-n", "-", "a\tb", "a\v\fb", "line\n", "\n", "\n\n", "#", "# c\nA=1\n", "\"\"\"", "'''", strings.Repeat("x", 60<<10), strings.Repeat("x ", 35<<10),
+}
+
+// matrix is hostile, and every printable and control character at the start, in
+// the middle, at the end, alone and beside every sign.
+func matrix() []string {
+	all := slices.Clone(hostile)
+	const signs = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\n\r"
+	for c := rune(1); c < 0x80; c++ {
+		s := string(c)
+		all = append(all, s, s+"xy", "x"+s+"y", "xy"+s, s+s, " "+s+" ", `"`+s+`"`, "'"+s+"'")
+		for _, sign := range signs {
+			all = append(all, "x"+s+string(sign)+"y", s+string(sign))
+		}
+	}
+	return all
+}
+
+// variables gives each value of one dialect's that is carried a name of its own.
+func variables(s *Sink, values []string) (carried map[string]string, refused int) {
+	shapes := []string{"A%d", "_%d", "a_b%d", "Z9_%d", "__%d__", strings.Repeat("LONG", 30) + "%d"}
+	carried = map[string]string{}
+	for i, v := range values {
+		name := fmt.Sprintf(shapes[i%len(shapes)], i)
+		if s.Carries(name, secret.New([]byte(v))) == nil {
+			carried[name] = v
+		} else {
+			refused++
+		}
+	}
+	return carried, refused
+}
+
+func newDialect(t testing.TB, dialect string) *Sink {
+	t.Helper()
+	s, err := newSink(t, "{path: "+filepath.Join(t.TempDir(), "env")+", dialect: "+dialect+"}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// reads writes values with s and compares what the reader has.
+func reads(t testing.TB, s *Sink, values map[string]string, read reader) error {
+	t.Helper()
+	if _, err := s.Write(t.Context(), sinktest.Entries(t, values)); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	got, err := read(s.Path())
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if got[name] != values[name] {
+			return fmt.Errorf("%s is %.80q, want %.80q", name, got[name], values[name])
+		}
+		delete(got, name)
+	}
+	if len(got) > 0 {
+		return fmt.Errorf("it also has %q", slices.Sorted(maps.Keys(got)))
+	}
+	return nil
+}
+
+// blame finds a value without which the file is read well.
+func blame(t testing.TB, s *Sink, values map[string]string, read reader) error {
+	t.Helper()
+	err := reads(t, s, values, read)
+	if err == nil || len(values) == 1 {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(values))
+	for _, half := range [][]string{names[:len(names)/2], names[len(names)/2:]} {
+		some := map[string]string{}
+		for _, name := range half {
+			some[name] = values[name]
+		}
+		if err := blame(t, s, some, read); err != nil {
+			return fmt.Errorf("%w (one of %.80q)", err, slices.Collect(maps.Values(some)))
+		}
+	}
+	return err
+}
+
+// TestEveryProgramReadsWhatWasDelivered holds for each dialect and each program
+// that reads it: the program has exactly the bytes, or livekey refused to write them.
+func TestEveryProgramReadsWhatWasDelivered(t *testing.T) {
+	for _, r := range readers {
+		t.Run(r.dialect+"/"+r.name, func(t *testing.T) {
+			t.Parallel()
+			if r.dialect != "shell" || missing("dash") || missing("bash") { // shells are nearly everywhere
+				need.All(t, "P6: what livekey writes as "+r.dialect+" is what "+r.name+" reads", r.needs...)
+			}
+			s := newDialect(t, r.dialect)
+			carried, refused := variables(s, matrix())
+			if err := blame(t, s, carried, r.start(t)); err != nil {
+				t.Error(err)
+			}
+			t.Logf("%d values read, %d refused", len(carried), refused)
+		})
+	}
+}
+
+func missing(program string) bool {
+	_, err := exec.LookPath(program)
+	return err != nil
+}
+
+func TestOwnParsersReadWhatWasDelivered(t *testing.T) {
+	for name, d := range dialects {
+		s := newDialect(t, name)
+		carried, _ := variables(s, matrix())
+		err := reads(t, s, carried, func(path string) (map[string]string, error) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return nil, err
+			}
+			return parsed(d, data)
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A key must not be refused without need: what each dialect has to carry.
+func TestDialectsCarryWhatKeysAreMadeOf(t *testing.T) {
+	json := "{\n  \"a\": \"b # c\",\n  \"d\": \"e\\n\"\n}\n"
+	for _, c := range []struct{ what, value, by string }{
+		{"a token", "sk-ant-api03-abc_DEF", "docker dotenv shell systemd"},
+		{"a password with signs", "p#a;s&s w(o)r|d!<>*?", "docker dotenv shell systemd"},
+		{"a dollar", "a$b", "docker dotenv shell systemd"},
+		{"an expansion", "a${b}", "docker shell systemd"},
+		{"a single quote", "it's", "docker dotenv shell systemd"},
+		{"both quotes", `it's "so"`, "docker shell systemd"},
+		{"a backslash", `a\b`, "docker dotenv shell systemd"},
+		{"two backslashes", `a\\b`, "docker shell systemd"},
+		{"a backslash at the end", `a\`, "docker shell systemd"},
+		{"blanks around", " a ", "docker dotenv shell systemd"},
+		{"PEM", pem, "dotenv shell systemd"},
+		{"JSON", json, "dotenv shell systemd"},
+		{"PEM with CRLF", strings.ReplaceAll(pem, "\n", "\r\n"), "shell systemd"},
+		{"70 KB", strings.Repeat("x", 70_000), "dotenv shell systemd"},
+	} {
+		var by []string
+		for _, name := range slices.Sorted(maps.Keys(dialects)) {
+			if newDialect(t, name).Carries("K", secret.New([]byte(c.value))) == nil {
+				by = append(by, name)
+			}
+		}
+		if got := strings.Join(by, " "); got != c.by {
+			t.Errorf("%s is carried by %s, want %s", c.what, got, c.by)
+		}
+	}
+}
