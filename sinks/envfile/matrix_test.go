@@ -89,21 +89,23 @@ func reads(t testing.TB, s *Sink, values map[string]string, read reader) error {
 	return nil
 }
 
-// blame finds a value without which the file is read well.
+// blame is reads, narrowed down to one value if the file as a whole is not read well.
 func blame(t testing.TB, s *Sink, values map[string]string, read reader) error {
 	t.Helper()
 	err := reads(t, s, values, read)
-	if err == nil || len(values) == 1 {
+	names := slices.Sorted(maps.Keys(values))
+	if err == nil || len(names) == 1 {
 		return err
 	}
-	names := slices.Sorted(maps.Keys(values))
-	for _, half := range [][]string{names[:len(names)/2], names[len(names)/2:]} {
+	for half := range slices.Chunk(names, (len(names)+1)/2) {
 		some := map[string]string{}
 		for _, name := range half {
 			some[name] = values[name]
 		}
-		if err := blame(t, s, some, read); err != nil {
-			return fmt.Errorf("%w (one of %.80q)", err, slices.Collect(maps.Values(some)))
+		if err := blame(t, s, some, read); err != nil && len(half) == 1 {
+			return fmt.Errorf("%q alone: %w", values[half[0]], err)
+		} else if err != nil {
+			return err
 		}
 	}
 	return err
@@ -125,6 +127,31 @@ func TestEveryProgramReadsWhatWasDelivered(t *testing.T) {
 			}
 			t.Logf("%d values read, %d refused", len(carried), refused)
 		})
+	}
+}
+
+// Of the variables that bash has here, those are refused that one of the shells keeps, and no other.
+func TestShellKeepsTheNamesThatAreRefused(t *testing.T) {
+	if missing("dash") || missing("bash") {
+		need.All(t, "P6: variables that a shell keeps are refused", need.Program("dash"), need.Program("bash"))
+	}
+	out, err := exec.Command("bash", "-c", "compgen -v").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "env")
+	for _, name := range strings.Fields(string(out)) {
+		put(t, path, name+"='x y'\n")
+		kept := false
+		for _, shell := range []string{"dash", "bash"} {
+			cmd := exec.Command(shell, "-c", `set -a; . "$1"; eval "printf %s \"\$$2\""`, "sh", path, name)
+			cmd.Env = []string{}
+			got, err := cmd.Output()
+			kept = kept || err != nil || string(got) != "x y"
+		}
+		if refused := slices.Contains(shellNames, name); refused != kept {
+			t.Errorf("%s: refused %v, while shells keep it to themselves: %v", name, refused, kept)
+		}
 	}
 }
 

@@ -16,11 +16,11 @@ import (
 //	NAME='quoted' all; a single quote becomes '\''
 
 // shellNames are variables that a shell keeps for itself: it refuses to set them,
-// answers something else than was set, or reads the rest of the file differently.
+// or answers something else than was set.
 var shellNames = strings.Fields(`
-	_ BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_ARGV0 BASH_CMDS BASH_COMMAND BASH_LINENO BASH_SOURCE
-	BASH_SUBSHELL BASH_VERSINFO COMP_WORDBREAKS DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD
-	LINENO OPTIND POSIXLY_CORRECT PPID PWD RANDOM SECONDS SHELLOPTS SHLVL SRANDOM UID`)
+	_ BASHOPTS BASHPID BASH_ARGC BASH_ARGV BASH_COMMAND BASH_LINENO BASH_MONOSECONDS BASH_SOURCE BASH_SUBSHELL
+	BASH_TRAPSIG BASH_VERSINFO DIRSTACK EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO OPTIND PPID
+	RANDOM SECONDS SHELLOPTS SRANDOM UID`)
 
 func shellCarries(variable string, value []byte) error {
 	if err := environmentCarries(variable, value); err != nil {
