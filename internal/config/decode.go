@@ -89,7 +89,7 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 		c.add(n.fault("", "must have fields of its own", "write them below it, indented, as name: value"))
 		return
 	}
-	fields := structFields(v.Type())
+	fields := Fields(v.Type())
 	for child := range n.children(y, c) {
 		name := child.name.Value
 		if at, ok := fields[name]; ok {
@@ -110,8 +110,8 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 // yet: to accept them silently would promise what is not done.
 var later = []string{"on_change", "block", "consumers", "reports", "revoke", "expiry", "holders"}
 
-// structFields maps the names of t's fields to their index.
-func structFields(t reflect.Type) map[string][]int {
+// Fields maps the names of t's fields, as a config says them, to their index.
+func Fields(t reflect.Type) map[string][]int {
 	fields := make(map[string][]int)
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")

@@ -24,6 +24,9 @@ type settings struct {
 	Block   bool        `yaml:"block"`   // keep the lines of somebody else's file
 }
 
+// Settings are those of an entry, for whoever describes the config.
+func Settings() any { return settings{} }
+
 // Sink is one env file. It is a sinks.Sink, Reader, Carrier and Placer.
 type Sink struct {
 	settings
