@@ -48,6 +48,16 @@ func Working(name, program string, args ...string) Thing {
 	}}
 }
 
+// Has says whether every thing is there, for a test that can do with less.
+func Has(things ...Thing) bool {
+	for _, thing := range things {
+		if thing.lacks() != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // All skips the test unless `make test` runs it and every thing is there.
 // promise says in a few words what stays untested, led by its number: "P6: ...".
 func All(t testing.TB, promise string, things ...Thing) {
