@@ -223,7 +223,7 @@ func (n Node) decodeScalar(y *yaml.Node, v reflect.Value, c *collector) {
 		}
 		v.SetInt(int64(d))
 	case v.Kind() == reflect.String:
-		if w, few := v.Interface().(Word); few && text != v.String() {
+		if w, few := reflect.TypeAssert[Word](v); few && text != v.String() {
 			c.take(n.oneOf("", text, w.Words()...))
 		}
 		v.SetString(text)

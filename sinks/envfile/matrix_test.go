@@ -142,7 +142,7 @@ func TestShellKeepsTheNamesThatAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "env")
-	for _, name := range strings.Fields(string(out)) {
+	for name := range strings.FieldsSeq(string(out)) {
 		put(t, path, name+"='x y'\n")
 		kept := false
 		for _, shell := range []string{"dash", "bash"} {
