@@ -9,14 +9,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/livekey/livekey/configs"
 	"github.com/livekey/livekey/internal/atomicfile"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/ui"
 )
 
 func (a *app) config() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check, show or write the configuration"}
-	cmd.AddCommand(a.configCheck(), a.configShow(), a.configInit())
+	cmd := &cobra.Command{Use: "config", Short: "Check, show, describe or write the configuration"}
+	cmd.AddCommand(a.configCheck(), a.configShow(), a.configSchema(), a.configInit())
 	group(cmd)
 	return cmd
 }
@@ -76,6 +77,20 @@ func (a *app) configShow() *cobra.Command {
 				return err
 			}
 			_, err = a.out.Out.Write(text)
+			return err
+		}),
+	}
+}
+
+//go:generate go run ./schema ../../configs/reference.yaml ../../configs/livekey.schema.json
+
+func (a *app) configSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "The JSON Schema with which an editor completes and checks a config",
+		Args:  expects(0, 0, "nothing"),
+		RunE: act(func(context.Context, []string) error {
+			_, err := a.out.Out.Write(configs.Schema)
 			return err
 		}),
 	}

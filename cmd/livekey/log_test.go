@@ -19,7 +19,7 @@ func TestALogLineSaysNothingTwiceAndNothingEmpty(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			var out bytes.Buffer
 			a := &app{err: ui.New(&out)}
-			a.logger(config.Log{Level: "info", Format: format}).Info("alert opened",
+			a.logger(config.Log{Level: "info", Format: config.LogFormat(format)}).Info("alert opened",
 				slog.Group("evidence", slog.String("detail", "long")), "actions", []string{"mend it", "or leave it"},
 				"reason", key.Invalid, "unproved", key.Reason(""), "which", "")
 			if got := strings.TrimSpace(out.String()); !strings.HasSuffix(got, want) {

@@ -35,7 +35,7 @@ sinks:
   app:                               # what an app reads: KEY=value, replaced all at once
     kind: env_file
     path: RUN/sinks/app/app.env
-    dialect: systemd                 # or docker
+    dialect: systemd                 # or docker, dotenv, shell: who reads the file
     keys: all                        # or a list: [ANTHROPIC_API_KEY]
   # files:                           # one file per variable
   #   kind: directory

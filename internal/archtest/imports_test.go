@@ -136,6 +136,20 @@ var importRules = []rule{
 		},
 	},
 	{
+		"no schema library in the daemon",
+		"cmd/livekey/schema writes the schema of the config when it changes; the daemon has it as a text",
+		func(t tree) (bad []string) {
+			for _, dir := range t.dirs() {
+				for _, i := range importsOf(t, dir) {
+					if dir != "cmd/livekey/schema" && strings.Contains(i, "jsonschema") {
+						bad = append(bad, dir+" imports "+i)
+					}
+				}
+			}
+			return bad
+		},
+	},
+	{
 		"no templates",
 		"they call methods by name, so the linker keeps every method of every type: two of thirteen megabytes",
 		func(t tree) (bad []string) {

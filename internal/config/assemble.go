@@ -33,6 +33,11 @@ type top struct {
 	Log         Node            `yaml:"log"`
 }
 
+// providerSpec is a provider of the user's own as the file writes it.
+type providerSpec struct {
+	File string `yaml:"file"`
+}
+
 // builder makes one Config of the files, and remembers who said what.
 type builder struct {
 	*collector
@@ -97,8 +102,6 @@ func (b *builder) file(n Node) {
 	c.policies = append(c.policies, t.Policy)
 	b.once(t.Log, "level", "format")
 	b.take(t.Log.Decode(&c.Log))
-	b.take(t.Log.oneOf("level", c.Log.Level, "debug", "info", "warn", "error"))
-	b.take(t.Log.oneOf("format", c.Log.Format, "auto", "text", "json"))
 
 	b.gather(b.sources, t.Sources)
 	b.gather(b.keys, t.Keys)
@@ -234,9 +237,7 @@ func (b *builder) buildAlerts() {
 func (b *builder) buildProviders() {
 	b.cfg.Providers = make(map[string]Provider)
 	for name, n := range b.providers {
-		var spec struct {
-			File string `yaml:"file"`
-		}
+		var spec providerSpec
 		b.take(n.Decode(&spec))
 		switch _, said := n.field("file"); {
 		case !b.named(n) || !n.empty() && !isMapping(target(n.yaml)):

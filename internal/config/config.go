@@ -66,25 +66,6 @@ type Policy struct {
 	WatchPrevious bool
 }
 
-// OnUnknown says what happens to a candidate that nobody can judge while a sink is empty.
-type OnUnknown string
-
-// What on_unknown may be.
-const (
-	Hold           OnUnknown = "hold"
-	PublishIfEmpty OnUnknown = "publish_if_empty"
-)
-
-// Rollback says when a version with a lower number may become current.
-type Rollback string
-
-// What allow_rollback may be.
-const (
-	RollbackNever     Rollback = "never"
-	RollbackConfirmed Rollback = "confirmed" // three reads over a minute agree
-	RollbackAlways    Rollback = "always"
-)
-
 // Sink is where consumers read.
 type Sink struct {
 	Name, Kind string
@@ -108,6 +89,6 @@ type Provider struct {
 
 // Log says how livekey logs.
 type Log struct {
-	Level  string // debug, info, warn, error
-	Format string // auto, text, json
+	Level  LogLevel
+	Format LogFormat
 }

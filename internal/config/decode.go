@@ -20,7 +20,7 @@ type Unmarshaler interface{ UnmarshalConfig(n Node) error }
 
 // Decode fills into, a pointer to a struct that already holds the defaults, by
 // yaml tags ("name", ",inline", "-"). Fields may be texts, booleans, numbers, time.Duration,
-// FileMode, Node, lists, maps by name, structs, pointers, any, encoding.TextUnmarshaler
+// FileMode, Word, Node, lists, maps by name, structs, pointers, any, encoding.TextUnmarshaler
 // and Unmarshaler. A field that the struct does not have is a fault, as is one said twice; every
 // fault is returned at once, as Faults.
 func (n Node) Decode(into any) error {
@@ -89,7 +89,7 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 		c.add(n.fault("", "must have fields of its own", "write them below it, indented, as name: value"))
 		return
 	}
-	fields := structFields(v.Type())
+	fields := Fields(v.Type())
 	for child := range n.children(y, c) {
 		name := child.name.Value
 		if at, ok := fields[name]; ok {
@@ -110,8 +110,8 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 // yet: to accept them silently would promise what is not done.
 var later = []string{"on_change", "block", "consumers", "reports", "revoke", "expiry", "holders"}
 
-// structFields maps the names of t's fields to their index.
-func structFields(t reflect.Type) map[string][]int {
+// Fields maps the names of t's fields, as a config says them, to their index.
+func Fields(t reflect.Type) map[string][]int {
 	fields := make(map[string][]int)
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
@@ -223,6 +223,9 @@ func (n Node) decodeScalar(y *yaml.Node, v reflect.Value, c *collector) {
 		}
 		v.SetInt(int64(d))
 	case v.Kind() == reflect.String:
+		if w, few := reflect.TypeAssert[Word](v); few && text != v.String() {
+			c.take(n.oneOf("", text, w.Words()...))
+		}
 		v.SetString(text)
 	case v.CanInt():
 		i, err := strconv.ParseInt(text, 10, v.Type().Bits())

@@ -31,14 +31,14 @@ type keySpec struct {
 	With     map[string]string `yaml:"with"`
 	Env      Node              `yaml:"env"`
 	Optional bool              `yaml:"optional"`
-	Form     string            `yaml:"form"`
-	Format   string            `yaml:"format"`
+	Form     form              `yaml:"form"`
+	Format   wrapping          `yaml:"format"`
 	Trim     bool              `yaml:"trim"`
 	Lint     struct {
 		Allow []string `yaml:"allow"`
 	} `yaml:"lint"`
 	Expect   map[string]string `yaml:"expect"`
-	Identity string            `yaml:"identity"`
+	Identity identity          `yaml:"identity"`
 	Policy   Node              `yaml:"policy"`
 }
 
@@ -54,10 +54,10 @@ func (b *builder) key(n Node) (k Key, ok bool) {
 	if !isMapping(target(n.yaml)) && !n.empty() {
 		return Key{}, false
 	}
-	b.keyWords(n, spec)
+	b.keyAgrees(n, spec)
 	k = Key{
 		Name: key.Name(name), Provider: spec.Provider, BaseURL: spec.BaseURL, With: spec.With, Optional: spec.Optional,
-		Form: spec.Form, Format: spec.Format, Trim: spec.Trim, Allow: spec.Lint.Allow, Expect: spec.Expect,
+		Form: string(spec.Form), Format: string(spec.Format), Trim: spec.Trim, Allow: spec.Lint.Allow, Expect: spec.Expect,
 		Follow: spec.Identity == "follow", Node: n,
 	}
 	k.Policy = b.policy(spec.Policy, b.cfg.Policy)
@@ -70,13 +70,8 @@ func (b *builder) key(n Node) (k Key, ok bool) {
 	return k, len(b.list) == before
 }
 
-// keyWords checks the fields that are one of a few words.
-func (b *builder) keyWords(n Node, spec keySpec) {
-	if spec.Form != "" {
-		b.take(n.oneOf("form", spec.Form, "token", "text", "pem", "json"))
-	}
-	b.take(n.oneOf("format", spec.Format, "plain", "base64"))
-	b.take(n.oneOf("identity", spec.Identity, "pin", "follow"))
+// keyAgrees holds that no field of a key contradicts another.
+func (b *builder) keyAgrees(n Node, spec keySpec) {
 	if spec.Identity == "follow" && len(spec.Expect) > 0 {
 		b.add(n.fault("identity", "follow, while expect pins the identity", "keep one of them"))
 	}

@@ -64,8 +64,8 @@ func Place(named string) (string, error) {
 }
 
 // Load reads the config at path and the drop-ins beside it: of livekey.yaml, the
-// files livekey.d/*.yaml, by name. A file that others may write is refused. Everything
-// that is wrong in any of them comes back at once, as Faults.
+// files livekey.d/*.yaml, by name. A file that others may write is refused, and so is
+// such a folder. Everything that is wrong in any of them comes back at once, as Faults.
 func Load(path string, kinds Kinds) (*Config, error) {
 	main, err := readFile(path)
 	if err != nil {
@@ -73,14 +73,11 @@ func Load(path string, kinds Kinds) (*Config, error) {
 	}
 	docs := []*document{main}
 	var c collector
-	dropIns, err := filepath.Glob(escapeGlob(strings.TrimSuffix(path, filepath.Ext(path))) + ".d/*.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("list drop-ins: %w", err)
+	dropIns, err := main.dropIns()
+	if rest := c.take(err); len(rest) > 0 {
+		return nil, fmt.Errorf("list drop-ins: %w", rest[0])
 	}
 	for i, name := range dropIns {
-		if strings.HasPrefix(filepath.Base(name), ".") {
-			continue
-		}
 		d, err := readFile(name)
 		if rest := c.take(err); len(rest) > 0 {
 			return nil, errors.Join(rest...)
@@ -122,7 +119,26 @@ func (d *document) refused(err error) error {
 	return err
 }
 
-// escapeGlob keeps the characters of a path from being a pattern.
-func escapeGlob(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+// dropIns are the files livekey.d/*.yaml of a livekey.yaml, by name. Whoever may write the
+// folder could add one, so a folder that others may write is a fault, whatever is in it.
+func (d *document) dropIns() ([]string, error) {
+	dir := strings.TrimSuffix(d.file, filepath.Ext(d.file)) + ".d"
+	err := trusted.Dir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, (&document{file: dir}).refused(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".yaml") && !strings.HasPrefix(e.Name(), ".") {
+			files = append(files, filepath.Join(dir, e.Name()))
+		}
+	}
+	return files, nil
 }

@@ -138,6 +138,46 @@ func TestDropInsCannotSayAgain(t *testing.T) {
 	}
 }
 
+func TestADropInFolderThatOthersMayWriteIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "livekey.yaml"), good)
+	drops := filepath.Join(dir, "livekey.d")
+	if err := os.Mkdir(drops, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path, testKinds); err != nil {
+		t.Errorf("an empty folder: %v", err)
+	}
+	if err := os.Chmod(drops, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(path, testKinds)
+	if want := drops + ": others may write it; chmod go-w " + drops; err == nil || err.Error() != want {
+		t.Errorf("a folder that everybody may write: %v, want %s", err, want)
+	}
+}
+
+func TestDropInsThatCannotBeListedAreNoConfig(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "livekey.yaml"), good)
+	write(t, filepath.Join(dir, "livekey.d"), "no folder")
+	if _, err := Load(path, testKinds); err == nil || !strings.Contains(err.Error(), "list drop-ins") {
+		t.Errorf("livekey.d is a file: %v, want a fault: its entries would be missing silently", err)
+	}
+}
+
+// The order decides who said a name first, and so how a fault reads.
+func TestDropInsAreReadByName(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "livekey.yaml"), good)
+	write(t, filepath.Join(dir, "livekey.d", "b.yaml"), "keys:\n  TWICE: {from: \"env://B\"}\n")
+	first := write(t, filepath.Join(dir, "livekey.d", "a.yaml"), "keys:\n  TWICE: {from: \"env://A\"}\n")
+	_, err := Load(path, testKinds)
+	if err == nil || !strings.Contains(err.Error(), "b.yaml:2:3: keys.TWICE: said twice: first at "+first+":2:3") {
+		t.Errorf("Load: %v", err)
+	}
+}
+
 func TestFindPrefersWhatWasNamed(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", home)

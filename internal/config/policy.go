@@ -56,11 +56,4 @@ func (b *builder) policyRanges(n Node, spec policySpec) {
 	if n.has("budget") && spec.Budget < 1 {
 		b.add(n.fault("budget", "must be 1 or more", "it counts the live calls of one key in a day"))
 	}
-	if n.has("on_unknown") {
-		b.take(n.oneOf("on_unknown", string(spec.OnUnknown), string(Hold), string(PublishIfEmpty)))
-	}
-	if n.has("allow_rollback") {
-		b.take(n.oneOf("allow_rollback", string(spec.AllowRollback),
-			string(RollbackNever), string(RollbackConfirmed), string(RollbackAlways)))
-	}
 }

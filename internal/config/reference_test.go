@@ -86,7 +86,7 @@ func TestReferenceShowsEveryField(t *testing.T) {
 		"log":                    Log{},
 		"keys.ANTHROPIC_API_KEY": keySpec{},
 	} {
-		for field := range structFields(reflect.TypeOf(shape)) {
+		for field := range Fields(reflect.TypeOf(shape)) {
 			path := joinPath(place, field)
 			if path == "keys.ANTHROPIC_API_KEY.policy" { // stands there as a comment: its fields are policy's
 				continue

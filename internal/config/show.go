@@ -29,7 +29,7 @@ func Show(c *Config) ([]byte, error) {
 		"salt_file", optional(c.SaltFile),
 		"socket", text(c.Socket),
 		"metrics", optional(c.Metrics),
-		"log", mapping("level", text(c.Log.Level), "format", text(c.Log.Format)),
+		"log", mapping("level", text(string(c.Log.Level)), "format", text(string(c.Log.Format))),
 	)
 	out, err := yaml.Dump(root)
 	if err != nil {

@@ -35,6 +35,9 @@ type settings struct {
 	place.Settings `yaml:",inline"`
 }
 
+// Settings are those of an entry, for whoever describes the config.
+func Settings() any { return settings{} }
+
 // Sink is one directory. It is a sinks.Sink, Reader, Carrier and Placer.
 type Sink struct {
 	settings

@@ -13,7 +13,7 @@ import (
 	"github.com/livekey/livekey/sinks/sinktest"
 )
 
-func newSink(t *testing.T, settings string) (*Sink, error) {
+func newSink(t testing.TB, settings string) (*Sink, error) {
 	t.Helper()
 	n, err := config.Parse("test.yaml", "sinks.test", settings)
 	if err != nil {
@@ -110,7 +110,7 @@ func TestSettingsFaultsAreFoundWithoutIO(t *testing.T) {
 		"nobody else reads":                  {`{path: /nowhere/x, mode: "0644"}`, "mode"},
 		"a file of keys is not executed":     {`{path: /nowhere/x, mode: "0700"}`, "mode"},
 		"the owner reads":                    {`{path: /nowhere/x, mode: "0040"}`, "mode"},
-		"a dialect that is known":            {"{path: /nowhere/x, dialect: shell}", "dialect"},
+		"a dialect that is known":            {"{path: /nowhere/x, dialect: fish}", "dialect"},
 		"block and adopt exclude each other": {"{path: /nowhere/x, block: true, adopt: true}", "block"},
 		"an unknown field":                   {"{path: /nowhere/x, pth: 1}", "pth"},
 	} {

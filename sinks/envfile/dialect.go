@@ -1,8 +1,11 @@
 package envfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/livekey/livekey/internal/secret"
@@ -21,7 +24,15 @@ type dialect struct {
 var dialects = map[string]dialect{
 	"systemd": {"systemd", systemdCarries, systemdWrite, systemdParse},
 	"docker":  {"docker", dockerCarries, dockerWrite, dockerParse},
+	"dotenv":  {"dotenv", dotenvCarries, dotenvWrite, dotenvParse},
+	"shell":   {"shell", shellCarries, shellWrite, shellParse},
 }
+
+// dialectName is a dialect as the config writes it.
+type dialectName string
+
+// Words are the dialects.
+func (dialectName) Words() []string { return slices.Sorted(maps.Keys(dialects)) }
 
 type assignment struct {
 	name  string
@@ -61,6 +72,11 @@ func environmentCarries(variable string, value []byte) error {
 	return nil
 }
 
+// universalBytes mean themselves, without quotes, to every known reader of env files.
+const universalBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-"
+
+func universal(value []byte) bool { return len(bytes.Trim(value, universalBytes)) == 0 }
+
 func indexByte(b []byte, c byte) int {
 	for i := range b {
 		if b[i] == c {
@@ -82,12 +98,12 @@ func takeName(line []byte) (name string, rest []byte, reason string) {
 	return string(line[:at]), line[at+1:], ""
 }
 
-// once refuses a name that was assigned before: which one counts is guesswork.
-func once(all []assignment, name string) string {
-	for _, a := range all {
-		if a.name == name {
-			return fmt.Sprintf("%s was assigned in line %d already", name, a.line)
-		}
+// once refuses a name that was assigned before: which one counts is guesswork. seen
+// is the line of each name so far.
+func once(seen map[string]int, name string, line int) string {
+	if first, twice := seen[name]; twice {
+		return fmt.Sprintf("%s was assigned in line %d already", name, first)
 	}
+	seen[name] = line
 	return ""
 }

@@ -38,6 +38,7 @@ func dockerWrite(to []byte, variable string, value []byte) []byte {
 
 func dockerParse(data []byte) ([]assignment, error) {
 	var all []assignment
+	seen := map[string]int{}
 	for n, rest := 1, data; len(rest) > 0; n++ {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte("\n"))
@@ -57,7 +58,7 @@ func dockerParse(data []byte) ([]assignment, error) {
 		}
 		name, value, reason := takeName(line)
 		if reason == "" {
-			reason = once(all, name)
+			reason = once(seen, name, n)
 		}
 		if reason != "" {
 			return nil, fail(reason)

@@ -20,9 +20,12 @@ import (
 type settings struct {
 	place.Settings `yaml:",inline"`
 
-	Dialect string `yaml:"dialect"` // systemd unless said
-	Block   bool   `yaml:"block"`   // keep the lines of somebody else's file
+	Dialect dialectName `yaml:"dialect"` // systemd unless said
+	Block   bool        `yaml:"block"`   // keep the lines of somebody else's file
 }
+
+// Settings are those of an entry, for whoever describes the config.
+func Settings() any { return settings{} }
 
 // Sink is one env file. It is a sinks.Sink, Reader, Carrier and Placer.
 type Sink struct {
@@ -41,14 +44,10 @@ func FromConfig(env sinks.Env, n config.Node) (sinks.Sink, error) {
 		return nil, err
 	}
 	faults := []error{s.Check(n)}
-	d, known := dialects[s.Dialect]
-	if !known {
-		faults = append(faults, n.Fault("dialect", "must be systemd or docker: whoever reads the file decides what a quote means"))
-	}
 	if s.Block && s.Adopt {
 		faults = append(faults, n.Fault("block", "keeps somebody else's lines, adopt takes the whole file over: choose one"))
 	}
-	s.dialect, s.dir, s.name = d, filepath.Dir(s.Location), filepath.Base(s.Location)
+	s.dialect, s.dir, s.name = dialects[string(s.Dialect)], filepath.Dir(s.Location), filepath.Base(s.Location)
 	return s, errors.Join(faults...)
 }
 

@@ -42,6 +42,13 @@ func TestConformance(t *testing.T) {
 		}
 		return out
 	}
+	without := func(all map[string]string, fewer ...string) map[string]string {
+		out := maps.Clone(all)
+		for _, name := range fewer {
+			delete(out, name)
+		}
+		return out
+	}
 	for _, c := range []struct {
 		dialect, settings string
 		carried, refused  map[string]string
@@ -56,6 +63,19 @@ func TestConformance(t *testing.T) {
 			"docker", "dialect: docker\n",
 			with(everywhere, "the longest line", strings.Repeat("x", dockerLine-len("K="))),
 			with(nowhere, "a line feed", canary+"\nB=x", "a carriage return", canary+"\r", "a line of 64 KiB", strings.Repeat("x", dockerLine-len("K=")+1)),
+		},
+		{
+			"dotenv", "dialect: dotenv\n",
+			with(without(everywhere, "dollar and backtick", "backslashes"), "line feeds", "-----BEGIN X-----\n"+canary+"\n-----END X-----\n",
+				"a dollar and a backtick", canary+"$HOME`id`$(id)", "a backslash", canary+`\n`, "70 KB", strings.Repeat("x", 70_000)),
+			with(nowhere, "an expansion", canary+"${X}", "a backslash at the end", canary+`\`, "two backslashes", canary+`\\n`,
+				"both quotes", `'"`+canary, "a single quote beside a dollar", "'$"+canary, "CRLF", canary+"\r\n"),
+		},
+		{
+			"shell", "dialect: shell\n",
+			with(everywhere, "line feeds", "-----BEGIN X-----\n"+canary+"\n-----END X-----\n", "CRLF", canary+"\r\n", "both quotes", `'"`+canary,
+				"70 KB", strings.Repeat("x", 70_000)),
+			nowhere,
 		},
 	} {
 		t.Run(c.dialect, func(t *testing.T) {

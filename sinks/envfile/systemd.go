@@ -16,7 +16,6 @@ import (
 //	NAME='quoted' all but a single quote, line feeds too
 //	NAME="quoted" all, with a backslash before " \ $ and `
 const (
-	universal    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+=,-"
 	needsEscape  = "\"\\$`"
 	systemdBlank = " \t"
 )
@@ -43,7 +42,7 @@ func systemdWrite(to []byte, variable string, value []byte) []byte {
 	to = append(append(to, variable...), '=')
 	quote := byte('\'')
 	switch {
-	case len(bytes.Trim(value, universal)) == 0:
+	case universal(value):
 		return append(append(to, value...), '\n')
 	case indexByte(value, '\'') >= 0:
 		quote = '"'
@@ -60,6 +59,7 @@ func systemdWrite(to []byte, variable string, value []byte) []byte {
 
 func systemdParse(data []byte) ([]assignment, error) {
 	var all []assignment
+	seen := map[string]int{}
 	line := 1
 	fail := func(reason string) ([]assignment, error) {
 		return nil, &SyntaxError{"systemd", line, reason}
@@ -87,7 +87,7 @@ func systemdParse(data []byte) ([]assignment, error) {
 		}
 		name, _, reason := takeName(text)
 		if reason == "" {
-			reason = once(all, name)
+			reason = once(seen, name, line)
 		}
 		if reason != "" {
 			return fail(reason)
@@ -116,26 +116,29 @@ func systemdValue(b []byte) (value, rest []byte, reason string) {
 		}
 		return bytes.Clone(raw), rest, ""
 	}
-	quote := b[0]
-	value = make([]byte, 0, len(b)) // never grows: no copy is left behind
-	for i := 1; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == quote:
-			rest := b[i+1:]
-			if len(rest) > 0 && rest[0] != '\n' {
-				return nil, nil, "something follows the closing quote"
-			}
-			return bytes.Clone(value), rest[min(1, len(rest)):], ""
-		case c == '\\' && quote == '"':
-			if i++; i == len(b) || strings.IndexByte(needsEscape, b[i]) < 0 {
+	quote, end := b[0], 1
+	for end < len(b) && b[end] != quote {
+		if b[end] == '\\' && quote == '"' {
+			end++
+		}
+		end++
+	}
+	if end >= len(b) {
+		return nil, nil, "a quote is not closed"
+	}
+	if rest = b[end+1:]; len(rest) > 0 && rest[0] != '\n' {
+		return nil, nil, "something follows the closing quote"
+	}
+	value = make([]byte, 0, end) // never grows: no copy is left behind
+	for i := 1; i < end; i++ {
+		if b[i] == '\\' && quote == '"' {
+			if i++; strings.IndexByte(needsEscape, b[i]) < 0 {
 				return nil, nil, "a backslash stands before something that needs none"
 			}
-			value = append(value, b[i])
-		default:
-			value = append(value, c)
 		}
+		value = append(value, b[i])
 	}
-	return nil, nil, "a quote is not closed"
+	return value, rest[min(1, len(rest)):], ""
 }
 
 // badByte is where data has something that makes systemd refuse the whole file, or

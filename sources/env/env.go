@@ -22,6 +22,9 @@ type Source struct {
 	variables map[string]secret.Value
 }
 
+// Settings are those of an entry, for whoever describes the config: none.
+func Settings() any { return struct{}{} }
+
 // FromConfig takes no settings. It captures the environment.
 func FromConfig(_ sources.Env, settings config.Node) (sources.Source, error) {
 	if err := settings.Decode(&struct{}{}); err != nil {

@@ -45,6 +45,9 @@ type settings struct {
 	Path string `yaml:"path"`
 }
 
+// Settings are those of an entry, for whoever describes the config.
+func Settings() any { return settings{} }
+
 // Source is the files of this machine, or those below one directory.
 type Source struct {
 	root           string

@@ -27,6 +27,9 @@ type settings struct {
 	Environment bool `yaml:"environment"`
 }
 
+// Settings are those of an entry, for whoever describes the config.
+func Settings() any { return settings{} }
+
 type auth struct {
 	Method string `yaml:"method"` // token, approle
 

@@ -39,6 +39,25 @@ func Program(name string) Thing {
 	}}
 }
 
+// Working needs a command that runs and exits 0: a program alone may be there without
+// the module, or too old for the option, that a test is about.
+func Working(name, program string, args ...string) Thing {
+	return Thing{name, func() string {
+		err := exec.Command(program, args...).Run()
+		return unless(err == nil, name+" is not installed")
+	}}
+}
+
+// Has says whether every thing is there, for a test that can do with less.
+func Has(things ...Thing) bool {
+	for _, thing := range things {
+		if thing.lacks() != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // All skips the test unless `make test` runs it and every thing is there.
 // promise says in a few words what stays untested, led by its number: "P6: ...".
 func All(t testing.TB, promise string, things ...Thing) {

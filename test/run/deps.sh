@@ -5,14 +5,19 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # What must be there, and the Debian package that brings it: a program, or a file by its pattern.
 needs='
+bash                   bash
+dash                   dash
 gcc                    gcc
 /usr/include/stdlib.h  libc6-dev
 git                    git
 mkfs.ext4              e2fsprogs
 mount                  mount
+node                   nodejs
+npm                    npm
 python3                python3
 strace                 strace
 /usr/lib/*/systemd/libsystemd-shared-*.so  libsystemd-shared
+/usr/lib/python3/dist-packages/dotenv/main.py  python3-dotenv
 '
 
 missing=()

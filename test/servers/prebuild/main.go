@@ -11,12 +11,20 @@ import (
 )
 
 func main() {
-	fmt.Fprintln(os.Stderr, "building the Vault server of the tests (some minutes the first time)")
-	start := time.Now()
-	path, err := servers.BuildVault()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "prebuild:", err)
-		os.Exit(1)
+	for _, server := range []struct {
+		what  string
+		build func() (string, error)
+	}{
+		{"the Vault server of the tests (some minutes the first time)", servers.BuildVault},
+		{"the readers of env files", servers.BuildDialects},
+	} {
+		fmt.Fprintln(os.Stderr, "building", server.what)
+		start := time.Now()
+		path, err := server.build()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "prebuild:", err)
+			os.Exit(1)
+		}
+		fmt.Fprintf(os.Stderr, "%s, after %s\n", path, time.Since(start).Round(time.Millisecond))
 	}
-	fmt.Fprintf(os.Stderr, "%s, after %s\n", path, time.Since(start).Round(time.Millisecond))
 }

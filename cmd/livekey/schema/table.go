@@ -1,0 +1,27 @@
+package main
+
+import (
+	"github.com/livekey/livekey/alerts/webhook"
+	"github.com/livekey/livekey/sinks/directory"
+	"github.com/livekey/livekey/sinks/envfile"
+	"github.com/livekey/livekey/sources/env"
+	"github.com/livekey/livekey/sources/file"
+	"github.com/livekey/livekey/sources/vault"
+)
+
+// What an entry of each kind may say beside what every entry of its section may.
+// The names are those of the tables in cmd/livekey; a test there holds them equal.
+var (
+	sourceKinds = map[string]any{
+		"env":   env.Settings(),
+		"file":  file.Settings(),
+		"vault": vault.Settings(),
+	}
+	sinkKinds = map[string]any{
+		"directory": directory.Settings(),
+		"env_file":  envfile.Settings(),
+	}
+	channelKinds = map[string]any{
+		"webhook": webhook.Settings(),
+	}
+)
