@@ -146,8 +146,8 @@ func (c *checker) Explain(ctx context.Context, m proof.Material) validator.Answe
 }
 
 func (c *checker) explain(ctx context.Context, class *class, m proof.Material) validator.Answer {
-	if class.never != "" {
-		return validator.Answer{Verdict: unknown(key.Unsupported, class.never)}
+	if class.never != nil {
+		return validator.Answer{Verdict: *class.never}
 	}
 	got, v := c.send(ctx, class, func(p key.Part) []byte { return m.Parts[p].Reveal() })
 	if got == nil {
@@ -170,8 +170,8 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 // ExplainControl makes the call with a made-up credential of the class of m.
 func (c *checker) ExplainControl(ctx context.Context, m proof.Material) validator.Answer {
 	class := c.classOf(m)
-	if class.never != "" {
-		return validator.Answer{Verdict: unknown(key.Unsupported, class.never)}
+	if class.never != nil {
+		return validator.Answer{Verdict: *class.never}
 	}
 	other := template{{name: "random 40"}}
 	got, v := c.send(ctx, class, func(p key.Part) []byte {
@@ -224,30 +224,6 @@ func (cl *class) identify(a *answer, m proof.Material) key.Identity {
 		}
 	}
 	return id
-}
-
-func (p *Provider) expiresAt(a *answer) time.Time {
-	e := p.file.Expiry
-	if e == nil {
-		return time.Time{}
-	}
-	text := field{Header: e.Header, Path: e.Path}.read(a.header, a.json)
-	var at time.Time
-	var err error
-	switch e.As {
-	case "unix":
-		var s int64
-		s, err = strconv.ParseInt(text, 10, 64)
-		at = time.Unix(s, 0)
-	case "http":
-		at, err = http.ParseTime(text)
-	default:
-		at, err = time.Parse(time.RFC3339, text)
-	}
-	if err != nil {
-		return time.Time{}
-	}
-	return at.UTC()
 }
 
 // clean returns what an issuer says about a key if it is fit to be shown: one

@@ -28,7 +28,7 @@ type class struct {
 	control  template
 	rules    []rule
 	identity map[string]field
-	never    string // why it is not sent; "" if it is
+	never    *key.Verdict // of one that is not sent
 
 	provider *Provider
 }
@@ -41,7 +41,8 @@ type Info struct {
 	BaseURL    string   `json:"base_url,omitempty"`
 	Variables  []string `json:"variables,omitempty"`
 	Prefixes   []string `json:"prefixes,omitempty"`
-	Classes    []string `json:"classes,omitempty"` // kinds of credential that are told apart
+	Classes    []string `json:"classes,omitempty"`    // kinds of credential that are told apart
+	NeverSent  []string `json:"never_sent,omitempty"` // those of them that livekey only names
 	Params     []Param  `json:"params,omitempty"`
 	Pins       []string `json:"pins,omitempty"` // identity fields that tell one owner from another
 	Cost       string   `json:"cost,omitempty"`
@@ -82,7 +83,7 @@ func (p *Provider) newClass(v *variant) *class {
 		c.shape = regexp.MustCompile(v.Shape)
 	}
 	if f.ProbePolicy == never || v.ProbePolicy == never {
-		c.never = cmp.Or(v.Detail, "credentials of this kind are never sent by livekey")
+		c.never = unsent(v)
 		return c
 	}
 	if v.Identity != nil {
@@ -102,6 +103,15 @@ func (p *Provider) newClass(v *variant) *class {
 		c.rules = append(c.rules, r.safe(cmp.Or(v.Confidence, f.Confidence)))
 	}
 	return c
+}
+
+// unsent is the verdict on a credential that its file says is never sent.
+func unsent(v *variant) *key.Verdict {
+	never := unknown(cmp.Or(v.Reason, key.Unsupported), cmp.Or(v.Detail, "credentials of this kind are never sent by livekey"))
+	if never.Reason == key.Malformed {
+		never.Outcome = key.Dead // a local fault: this value can never be such a key
+	}
+	return &never
 }
 
 // safe takes the right to call a key dead from a rule that nobody confirmed.
@@ -142,6 +152,9 @@ func (p *Provider) Info() Info {
 	}
 	for _, v := range f.Variants {
 		i.Classes = append(i.Classes, v.Name)
+		if v.ProbePolicy == never {
+			i.NeverSent = append(i.NeverSent, v.Name)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Params)) {
 		a := f.Params[name]
