@@ -40,7 +40,11 @@ func (a *app) configCheck() *cobra.Command {
 			}
 			table := ui.NewTable("key", "provider", "asks", "delivered to")
 			for _, k := range p.keys {
-				table.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(p.providerOf(k)), ui.Text(p.hostsOf(k.Name)), ui.Text(p.sinksOf(k.Name)))
+				hosts := p.hostsOf(k.Name)
+				table.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(p.providerOf(k)), ui.Text(hosts[0]), ui.Text(p.sinksOf(k.Name)))
+				for _, host := range hosts[1:] { // each on a line of its own: a key without an issuer may have many
+					table.Row(ui.Text(""), ui.Text(""), ui.Text(host))
+				}
 			}
 			if err := a.out.Print(table); err != nil {
 				return err

@@ -158,11 +158,11 @@ func policy(k config.Key, who issuer) rotation.Policy {
 }
 
 // hostsOf is every host that will see a key, in words.
-func (p *plan) hostsOf(name key.Name) string {
+func (p *plan) hostsOf(name key.Name) []string {
 	if hosts := p.hosts[name]; len(hosts) > 0 {
-		return strings.Join(hosts, ", ")
+		return hosts
 	}
-	return "nobody"
+	return []string{"nobody"}
 }
 
 // providerOf is who proves k, in words.

@@ -16,6 +16,7 @@ import (
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/proof"
+	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/validator"
 )
 
@@ -160,7 +161,7 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 	case v.Outcome == key.Live:
 		v.Identity = class.identify(got, m)
 		v.ExpiresAt = c.provider.expiresAt(got)
-	case v.Outcome == key.Dead && class.shape != nil && !class.shape.Match(c.first(m)):
+	case v.Outcome == key.Dead && class.misshapen(c.first(m)):
 		v.Detail += "; it also does not have the shape of a key of this kind, as one cut off or mistyped"
 	}
 	a.Verdict = v
@@ -205,11 +206,11 @@ func (c *checker) send(ctx context.Context, class *class, values func(key.Part) 
 }
 
 func (c *checker) classOf(m proof.Material) *class {
-	return c.provider.class(m.Parts[key.Part(c.provider.file.parts()[0])])
+	return c.provider.class(c.first(m))
 }
 
-func (c *checker) first(m proof.Material) []byte {
-	return m.Parts[key.Part(c.provider.file.parts()[0])].Reveal()
+func (c *checker) first(m proof.Material) secret.Value {
+	return m.Parts[key.Part(c.provider.file.parts()[0])]
 }
 
 // identify reads who the key belongs to from a live answer.

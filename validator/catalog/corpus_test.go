@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -110,9 +111,7 @@ func (s *said) answer() *answer { return newAnswer(s.Status, s.header(), []byte(
 
 // ServeHTTP answers so, whatever is asked.
 func (s *said) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	for name, values := range s.header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), s.header())
 	w.WriteHeader(s.Status)
 	_, _ = io.WriteString(w, s.Body)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
 )
@@ -23,7 +24,7 @@ type Provider struct {
 type class struct {
 	name     string
 	prefix   string
-	shape    *regexp.Regexp
+	shape    string // regular expression, "" if none
 	request  *call
 	control  template
 	rules    []rule
@@ -78,10 +79,7 @@ func parse(name, text string) (*Provider, error) {
 
 func (p *Provider) newClass(v *variant) *class {
 	f := p.file
-	c := &class{name: v.Name, prefix: v.Prefix, identity: f.Identity, provider: p}
-	if v.Shape != "" {
-		c.shape = regexp.MustCompile(v.Shape)
-	}
+	c := &class{name: v.Name, prefix: v.Prefix, shape: v.Shape, identity: f.Identity, provider: p}
 	if f.ProbePolicy == never || v.ProbePolicy == never {
 		c.never = unsent(v)
 		return c
@@ -105,6 +103,35 @@ func (p *Provider) newClass(v *variant) *class {
 	return c
 }
 
+// forget drops where in its file everything stands, which holds the whole text of
+// the file in memory and is of no use once the file is known to be good.
+func (p *Provider) forget() {
+	nowhere := config.Node{}
+	f := p.file
+	f.node = nowhere
+	if f.Request != nil {
+		f.Request.node = nowhere
+	}
+	for i := range f.Rules {
+		f.Rules[i].node = nowhere
+	}
+	for i := range f.Variants {
+		v := &f.Variants[i]
+		v.node = nowhere
+		if v.Request != nil {
+			v.Request.node = nowhere
+		}
+		for j := range v.Rules {
+			v.Rules[j].node = nowhere
+		}
+	}
+	for _, c := range p.classes {
+		for i := range c.rules {
+			c.rules[i].node = nowhere
+		}
+	}
+}
+
 // unsent is the verdict on a credential that its file says is never sent.
 func unsent(v *variant) *key.Verdict {
 	never := unknown(cmp.Or(v.Reason, key.Unsupported), cmp.Or(v.Detail, "credentials of this kind are never sent by livekey"))
@@ -121,6 +148,12 @@ func (r rule) safe(confidence string) rule {
 		r.Detail = "refused, by a rule that no source confirmed: " + cmp.Or(r.Detail, "ask the issuer")
 	}
 	return r
+}
+
+// misshapen says whether a value speaks against itself. The expression is not kept:
+// one that counts characters is large, and only a refusal asks.
+func (c *class) misshapen(v secret.Value) bool {
+	return c.shape != "" && !regexp.MustCompile(c.shape).Match(v.Reveal())
 }
 
 // ID is the name by which a config asks for this provider.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -58,15 +59,16 @@ func runRules(t *testing.T, id, usual string, cases []ruleCase) {
 // classes: one case for one of them will do.
 func reportUntried(t *testing.T, p *Provider, seen map[*rule]bool) {
 	t.Helper()
+	asks := func(r *rule) string { return fmt.Sprint(r.Status, r.condition, r.And, r.BodyContains) }
 	tried := map[string]bool{}
 	for r := range seen {
-		tried[r.node.Fault("", "").Error()] = true
+		tried[asks(r)] = true
 	}
 	for _, class := range p.classes {
 		for i := range class.rules {
-			if place := class.rules[i].node.Fault("", "").Error(); !tried[place] {
-				t.Errorf("no case tries the rule %s", place)
-				tried[place] = true
+			if r := &class.rules[i]; !tried[asks(r)] {
+				t.Errorf("%s: no case tries a rule of %s: status %d, %s/%s %s", p.ID(), class.name, r.Status, r.Outcome, r.Reason, r.Detail)
+				tried[asks(r)] = true
 			}
 		}
 	}
