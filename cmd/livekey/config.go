@@ -42,9 +42,7 @@ func (a *app) configCheck() *cobra.Command {
 			for _, k := range p.keys {
 				hosts := p.hostsOf(k.Name)
 				table.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(p.providerOf(k)), ui.Text(hosts[0]), ui.Text(p.sinksOf(k.Name)))
-				for _, host := range hosts[1:] { // each on a line of its own: a key without an issuer may have many
-					table.Row(ui.Text(""), ui.Text(""), ui.Text(host))
-				}
+				moreHosts(table, hosts)
 			}
 			if err := a.out.Print(table); err != nil {
 				return err
