@@ -32,14 +32,27 @@ func TestEveryConfigOfTheReadmeIsGood(t *testing.T) {
 	}
 }
 
+// The page has one whole file, and pieces that such a file may have.
 func TestTheProviderOfThePageIsGood(t *testing.T) {
 	t.Parallel()
-	block := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindStringSubmatch(read(t, "providers.md"))
-	if block == nil {
-		t.Fatal("no provider found")
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(read(t, "providers.md"), -1)
+	if len(blocks) < 3 {
+		t.Fatalf("%d blocks found", len(blocks))
 	}
-	if err := catalog.Builtin().Add("gateway", "gateway.yaml", []byte(block[1])); err != nil {
-		t.Error(err)
+	whole := blocks[0][1]
+	for i, b := range blocks {
+		text := whole
+		switch piece := b[1]; {
+		case i == 0:
+		case strings.HasPrefix(piece, "- "): // rules
+			text = regexp.MustCompile(`(?m)^rules:.*$`).ReplaceAllString(whole, "rules:\n"+strings.TrimSpace(piece))
+			text = strings.ReplaceAll(text, "\n  - ", "\n- ")
+		default:
+			text += piece
+		}
+		if err := catalog.Builtin().Add("gateway", "gateway.yaml", []byte(text)); err != nil {
+			t.Errorf("%v\nin\n%s", err, text)
+		}
 	}
 }
 

@@ -40,7 +40,9 @@ func (a *app) configCheck() *cobra.Command {
 			}
 			table := ui.NewTable("key", "provider", "asks", "delivered to")
 			for _, k := range p.keys {
-				table.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(p.providerOf(k)), ui.Text(p.hostsOf(k.Name)), ui.Text(p.sinksOf(k.Name)))
+				hosts := p.hostsOf(k.Name)
+				table.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(p.providerOf(k)), ui.Text(hosts[0]), ui.Text(p.sinksOf(k.Name)))
+				moreHosts(table, hosts)
 			}
 			if err := a.out.Print(table); err != nil {
 				return err

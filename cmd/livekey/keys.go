@@ -14,6 +14,7 @@ import (
 	"github.com/livekey/livekey/internal/normalize"
 	"github.com/livekey/livekey/internal/schedule"
 	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/internal/ui"
 	"github.com/livekey/livekey/rotation"
 	"github.com/livekey/livekey/sources"
 	"github.com/livekey/livekey/validator"
@@ -158,11 +159,19 @@ func policy(k config.Key, who issuer) rotation.Policy {
 }
 
 // hostsOf is every host that will see a key, in words.
-func (p *plan) hostsOf(name key.Name) string {
+func (p *plan) hostsOf(name key.Name) []string {
 	if hosts := p.hosts[name]; len(hosts) > 0 {
-		return strings.Join(hosts, ", ")
+		return hosts
 	}
-	return "nobody"
+	return []string{"nobody"}
+}
+
+// moreHosts puts all but the first of a key's hosts on lines of their own, in the
+// third column: a key of which only a prefix will tell the issuer has many.
+func moreHosts(table *ui.Table, hosts []string) {
+	for _, host := range hosts[1:] {
+		table.Row(ui.Text(""), ui.Text(""), ui.Text(host))
+	}
 }
 
 // providerOf is who proves k, in words.

@@ -109,11 +109,12 @@ func (a *app) printPlan(p report.Plan) error {
 	keys := ui.NewTable("key", "provider", "asks", "a day", "delivered to")
 	costs := map[string]string{}
 	for _, k := range p.Keys {
-		hosts, calls := strings.Join(k.Hosts, ", "), fmt.Sprint(k.ProbesPerDay)
-		if len(k.Hosts) == 0 {
-			hosts, calls = "nobody", "-"
+		hosts, calls := k.Hosts, fmt.Sprint(k.ProbesPerDay)
+		if len(hosts) == 0 {
+			hosts, calls = []string{"nobody"}, "-"
 		}
-		keys.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(k.Provider), ui.Text(hosts), ui.Text(calls), ui.Text(strings.Join(k.Sinks, " ")))
+		keys.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(k.Provider), ui.Text(hosts[0]), ui.Text(calls), ui.Text(strings.Join(k.Sinks, " ")))
+		moreHosts(keys, hosts)
 		if k.Cost != "" {
 			costs[k.Provider] = k.Cost
 		}

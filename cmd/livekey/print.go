@@ -39,7 +39,9 @@ func (a *app) printFields(pairs ...string) error {
 	var b strings.Builder
 	for pair := range slices.Chunk(pairs, 2) {
 		if name, text := pair[0], pair[1]; text != "" {
-			fmt.Fprintf(&b, "%s  %s\n", a.out.Paint(ui.Faint, fmt.Sprintf("%-*s", width, name)), ui.Clean(text))
+			below := strings.Repeat(" ", width+2)
+			b.WriteString(a.out.Paint(ui.Faint, fmt.Sprintf("%-*s", width, name)) + "  ")
+			b.WriteString(strings.TrimPrefix(a.out.Wrap(ui.Plain, below, below, text), below))
 		}
 	}
 	if _, err := fmt.Fprint(a.out.Out, b.String()); err != nil {

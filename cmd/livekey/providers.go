@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,10 +83,11 @@ func few(all []string) string {
 }
 
 func (a *app) printProvider(i catalog.Info) error {
+	sent := slices.DeleteFunc(slices.Clone(i.Classes), func(c string) bool { return slices.Contains(i.NeverSent, c) })
 	pairs := []string{
 		"provider", i.ID, "name", i.Name, "asks", i.BaseURL, "form", i.Form,
 		"variables", strings.Join(i.Variables, " "), "prefixes", strings.Join(i.Prefixes, " "),
-		"kinds of key", strings.Join(i.Classes, ", "), "owner told by", strings.Join(i.Pins, ", "),
+		"kinds of key", strings.Join(sent, "; "), "never sent", strings.Join(i.NeverSent, "; "), "owner told by", strings.Join(i.Pins, ", "),
 		"cost of a probe", i.Cost, "confidence", i.Confidence,
 	}
 	for _, p := range i.Params {

@@ -51,7 +51,12 @@ func Builtin() *Catalog {
 			if err != nil {
 				return nil, fmt.Errorf("read built-in provider %s: %w", i.id, err)
 			}
-			return parse("providers/"+i.file, string(text))
+			p, err := parse("providers/"+i.file, string(text))
+			if err != nil {
+				return nil, err
+			}
+			p.forget()
+			return p, nil
 		})}
 	}
 	return c
@@ -89,6 +94,7 @@ func (c *Catalog) Add(name, file string, text []byte) error {
 	if err := found.err(); err != nil {
 		return err
 	}
+	p.forget()
 	c.entries[name] = &entry{
 		indexed: indexed{id: name, file: file, variables: f.Recognize.Variables, prefixes: f.Recognize.Prefix},
 		own:     true,

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -27,6 +28,7 @@ var (
 		key.Dead:    {key.Invalid, key.Expired, key.Revoked},
 		key.Unknown: {key.Transient, key.Intercepted, key.Unauthenticated, key.WrongAuthMethod, key.Misconfigured, key.Unsupported},
 	}
+	unsentFor = []key.Reason{"", key.Unsupported, key.WrongAuthMethod, key.Malformed}
 	blockedBy = []string{"no_credit", "spend_cap", "org_disabled", "needs_workspace"}
 
 	// Headers that are the transport's, or would change who answers.
@@ -60,7 +62,7 @@ func (f *file) check(fs *faults) {
 	}
 	if f.Expiry != nil {
 		checkField(fs, f.node, "expiry", field{Header: f.Expiry.Header, Path: f.Expiry.Path})
-		oneOf(fs, f.node, "expiry.as", f.Expiry.As, "", "rfc3339", "unix", "http")
+		oneOf(fs, f.node, "expiry.as", f.Expiry.As, slices.Sorted(maps.Keys(dates))...)
 	}
 	if f.ProbePolicy == never {
 		return
@@ -89,8 +91,13 @@ func (f *file) checkVariant(fs *faults, v *variant) {
 	if v.Request != nil {
 		f.checkRequest(fs, v.Request)
 	}
-	if v.ProbePolicy == never && v.Detail == "" {
+	switch {
+	case v.ProbePolicy != never && v.Reason != "":
+		fs.add(v.node, "reason", "is for a credential that is never probed; rules say it of others")
+	case v.ProbePolicy == never && v.Detail == "":
 		fs.add(v.node, "detail", "is missing: say why this credential is never probed")
+	case !slices.Contains(unsentFor, v.Reason):
+		fs.add(v.node, "reason", "of a credential that is never probed is unsupported, wrong_auth_method or malformed")
 	}
 }
 
@@ -205,8 +212,14 @@ func (f *file) checkRules(fs *faults, rules []rule) {
 		if !r.condition.empty() || r.condition.operators() > 0 {
 			r.condition.check(fs, r.node, "")
 		}
+		for i := range r.And {
+			r.And[i].check(fs, r.node, "and")
+		}
 		if r.Outcome == key.Live && len(r.BodyContains) == 0 && r.condition.empty() {
 			fs.add(r.node, "outcome", "a status alone proves nothing live: name a field, a header or a text that only the issuer sends")
+		}
+		if r.Outcome == key.Dead && !r.namesBody() && slices.ContainsFunc(r.Status, func(s int) bool { return s < 400 }) {
+			fs.add(r.node, "outcome", "a refusal under a status below 400 is known by a field or a text of the body alone")
 		}
 	}
 }
@@ -219,12 +232,12 @@ func (c *condition) check(fs *faults, in config.Node, field string) {
 		fs.add(in, field, "path is a JSON pointer: /error/code")
 	}
 	if n := c.operators(); n != 1 {
-		fs.add(in, field, "a condition has exactly one of equals, one_of, contains, prefix, exists")
+		fs.add(in, field, "a condition has exactly one of equals, one_of, contains, prefix, at_most, exists")
 	}
 }
 
 func (c *condition) operators() (n int) {
-	for _, said := range []bool{c.Equals != nil, len(c.OneOf) > 0, c.Contains != "", c.Prefix != "", c.Exists != nil} {
+	for _, said := range []bool{c.Equals != nil, len(c.OneOf) > 0, c.Contains != "", c.Prefix != "", c.AtMost != nil, c.Exists != nil} {
 		if said {
 			n++
 		}
@@ -239,9 +252,16 @@ func (f *file) checkIdentity(fs *faults, in config.Node, fields map[string]field
 }
 
 func checkField(fs *faults, in config.Node, name string, at field) {
-	if (at.Header == "") == (at.Path == "") || at.Path != "" && !strings.HasPrefix(at.Path, "/") {
-		fs.add(in, name, "is a header or a path, and a path is a JSON pointer: /data/id")
+	places := 0
+	for _, place := range []string{at.Is, at.Header, at.Path} {
+		if place != "" {
+			places++
+		}
 	}
+	if places != 1 || at.Path != "" && !strings.HasPrefix(at.Path, "/") {
+		fs.add(in, name, "is a header or a path, or a text of its own (is); a path is a JSON pointer: /data/id")
+	}
+	checkShape(fs, in, name+".match", at.Match)
 }
 
 func (f *file) checkControl(fs *faults, in config.Node, text string) {
@@ -251,11 +271,11 @@ func (f *file) checkControl(fs *faults, in config.Node, text string) {
 	}
 	random := 0
 	for _, name := range t.names() {
-		n, ok := randomLength(name)
+		r, ok := readRandom(name)
 		if !ok {
-			fs.add(in, "control", "{{random N}} is the only placeholder here, N at most %d", maxRandom)
+			fs.add(in, "control", "{{random N}} is the only placeholder here, N at most %d, of alnum, hex or digits if it says so", maxRandom)
 		}
-		random += n
+		random += r.length
 	}
 	if text != "" && random < 16 {
 		fs.add(in, "control", "needs {{random 16}} or more: a made-up credential must be nobody's")

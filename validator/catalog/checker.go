@@ -16,6 +16,7 @@ import (
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/proof"
+	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/validator"
 )
 
@@ -146,8 +147,8 @@ func (c *checker) Explain(ctx context.Context, m proof.Material) validator.Answe
 }
 
 func (c *checker) explain(ctx context.Context, class *class, m proof.Material) validator.Answer {
-	if class.never != "" {
-		return validator.Answer{Verdict: unknown(key.Unsupported, class.never)}
+	if class.never != nil {
+		return validator.Answer{Verdict: *class.never}
 	}
 	got, v := c.send(ctx, class, func(p key.Part) []byte { return m.Parts[p].Reveal() })
 	if got == nil {
@@ -160,7 +161,7 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 	case v.Outcome == key.Live:
 		v.Identity = class.identify(got, m)
 		v.ExpiresAt = c.provider.expiresAt(got)
-	case v.Outcome == key.Dead && class.shape != nil && !class.shape.Match(c.first(m)):
+	case v.Outcome == key.Dead && class.misshapen(c.first(m)):
 		v.Detail += "; it also does not have the shape of a key of this kind, as one cut off or mistyped"
 	}
 	a.Verdict = v
@@ -170,8 +171,8 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 // ExplainControl makes the call with a made-up credential of the class of m.
 func (c *checker) ExplainControl(ctx context.Context, m proof.Material) validator.Answer {
 	class := c.classOf(m)
-	if class.never != "" {
-		return validator.Answer{Verdict: unknown(key.Unsupported, class.never)}
+	if class.never != nil {
+		return validator.Answer{Verdict: *class.never}
 	}
 	other := template{{name: "random 40"}}
 	got, v := c.send(ctx, class, func(p key.Part) []byte {
@@ -205,11 +206,11 @@ func (c *checker) send(ctx context.Context, class *class, values func(key.Part) 
 }
 
 func (c *checker) classOf(m proof.Material) *class {
-	return c.provider.class(m.Parts[key.Part(c.provider.file.parts()[0])])
+	return c.provider.class(c.first(m))
 }
 
-func (c *checker) first(m proof.Material) []byte {
-	return m.Parts[key.Part(c.provider.file.parts()[0])].Reveal()
+func (c *checker) first(m proof.Material) secret.Value {
+	return m.Parts[key.Part(c.provider.file.parts()[0])]
 }
 
 // identify reads who the key belongs to from a live answer.
@@ -224,30 +225,6 @@ func (cl *class) identify(a *answer, m proof.Material) key.Identity {
 		}
 	}
 	return id
-}
-
-func (p *Provider) expiresAt(a *answer) time.Time {
-	e := p.file.Expiry
-	if e == nil {
-		return time.Time{}
-	}
-	text := field{Header: e.Header, Path: e.Path}.read(a.header, a.json)
-	var at time.Time
-	var err error
-	switch e.As {
-	case "unix":
-		var s int64
-		s, err = strconv.ParseInt(text, 10, 64)
-		at = time.Unix(s, 0)
-	case "http":
-		at, err = http.ParseTime(text)
-	default:
-		at, err = time.Parse(time.RFC3339, text)
-	}
-	if err != nil {
-		return time.Time{}
-	}
-	return at.UTC()
 }
 
 // clean returns what an issuer says about a key if it is fit to be shown: one

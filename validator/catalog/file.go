@@ -68,6 +68,7 @@ type variant struct {
 	Identity    map[string]field `yaml:"identity"`
 	ProbePolicy string           `yaml:"probe_policy"`
 	Confidence  string           `yaml:"confidence"`
+	Reason      key.Reason       `yaml:"reason"` // of one that is never probed: unsupported (default), wrong_auth_method, malformed
 	Detail      string           `yaml:"detail"` // why it is never probed
 
 	node config.Node
@@ -76,7 +77,8 @@ type variant struct {
 type rule struct {
 	Status       []int `yaml:"status"`
 	condition    `yaml:",inline"`
-	BodyContains []string `yaml:"body_contains"` // one of them is enough
+	And          []condition `yaml:"and"`           // each of them too
+	BodyContains []string    `yaml:"body_contains"` // one of them is enough
 
 	Outcome    key.Outcome `yaml:"outcome"`
 	Reason     key.Reason  `yaml:"reason"`
@@ -90,25 +92,29 @@ type rule struct {
 // condition looks at one header or one field of the JSON body.
 type condition struct {
 	Header   string   `yaml:"header"`
-	Path     string   `yaml:"path"` // JSON pointer
+	Path     string   `yaml:"path"` // JSON pointer; * is every element of a list, of which one is enough
 	Equals   any      `yaml:"equals"`
 	OneOf    []string `yaml:"one_of"`
 	Contains string   `yaml:"contains"`
 	Prefix   string   `yaml:"prefix"`
+	AtMost   *float64 `yaml:"at_most"` // of a number
 	Exists   *bool    `yaml:"exists"`
 }
 
-// field is where a live answer tells something: a header or a JSON pointer.
+// field is where a live answer tells something: a header, a JSON pointer, or
+// nowhere, because every key of the class has it.
 type field struct {
+	Is     string `yaml:"is"` // the text itself
 	Header string `yaml:"header"`
 	Path   string `yaml:"path"`
-	Pin    bool   `yaml:"pin"` // tells one owner from another
+	Match  string `yaml:"match"` // regular expression: what is inside the text
+	Pin    bool   `yaml:"pin"`   // tells one owner from another
 }
 
 type expiry struct {
 	Header string `yaml:"header"`
 	Path   string `yaml:"path"`
-	As     string `yaml:"as"` // rfc3339 (default), unix (seconds), http (a header's date)
+	As     string `yaml:"as"` // rfc3339 (default), unix (seconds), http (a header's date), date, datetime
 }
 
 // decode reads a provider's file: every fault at once, each in its place.

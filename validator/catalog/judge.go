@@ -100,11 +100,15 @@ func (c *class) judgeControl(a *answer, now time.Time) validator.Answer {
 		v.HTTPStatus = a.status
 		return validator.Answer{Verdict: v}
 	}
-	if a.status/100 == 2 {
+	r := c.match(a)
+	if a.status/100 == 2 && (r == nil || r.Outcome != key.Dead) { // some issuers refuse under a 200
 		v = unknown(key.Intercepted, "a made-up credential was accepted")
+		if r != nil && r.Outcome == key.Unknown {
+			v = unknown(r.Reason, "a made-up credential was neither accepted nor refused")
+		}
 		v.HTTPStatus = a.status
 		return validator.Answer{Verdict: v}
 	}
 	v = key.Verdict{Outcome: key.Dead, Reason: key.Invalid, Detail: "a made-up credential was refused", HTTPStatus: a.status}
-	return validator.Answer{Verdict: v, Marked: c.marked(a, c.match(a)), Shape: a.shape()}
+	return validator.Answer{Verdict: v, Marked: c.marked(a, r), Shape: a.shape()}
 }

@@ -93,6 +93,14 @@ func TestLoaderRefuses(t *testing.T) {
 		"a control that is somebody's key":       {"'gw-live-{{random 32}}'", "'gw-live-{{random 4}}'", "must be nobody's"},
 		"a control with a parameter":             {"'gw-live-{{random 32}}'", "'{{team}}-{{random 32}}'", "only placeholder here"},
 		"a control that is huge":                 {"'gw-live-{{random 32}}'", "'{{random 99999}}'", "at most 4096"},
+		"a control of an alphabet that is none":  {"{{random 32}}'", "{{random 32 runes}}'", "only placeholder here"},
+		"an and that says nothing":               {"{status: [401], outcome", "{status: [401], and: [{path: /a}], outcome", "and: a condition has exactly one of"},
+		"an and about no place":                  {"{status: [401], outcome", "{status: [401], and: [{equals: a}], outcome", "one header or one path"},
+		"a refusal under a 200 by status":        {"{status: [401], outcome", "{status: [200, 401], outcome", "under a status below 400"},
+		"two conditions at most and equal":       {"uses_left, equals: 0", "uses_left, at_most: 0, equals: 0", "exactly one of"},
+		"identity in two places":                 {"{path: /token/number}", "{path: /token/number, is: x}", "identity.number: is a header or a path"},
+		"a match that is no expression":          {"{path: /token/number}", "{path: /token/number, match: '('}", "identity.number.match: is no regular expression"},
+		"a date of an unknown form":              {"as: unix", "as: words", "expiry.as: must be one of date"},
 		"a prefix of everybody":                  {"[gw-live-]", "[sk]", "more than one issuer"},
 		"a shape that is no expression":          {"^gw-live-[0-9a-f]{32}$", "^gw-live-([0-9a-f]$", "no regular expression"},
 		"a parameter named as a part":            {"  team: {required", "  value: {required", "the name of nothing else"},
@@ -137,6 +145,18 @@ variants:
 	_, err := parse("gateway.yaml", text)
 	if err == nil || !strings.Contains(err.Error(), "the prefix that tells it") || !strings.Contains(err.Error(), "say why") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheReasonOfAVariantIsChecked(t *testing.T) {
+	for variant, want := range map[string]string{
+		"{name: a, prefix: gw-a-, reason: malformed}":                                     "never probed; rules say it of others",
+		"{name: a, prefix: gw-a-, probe_policy: never, detail: because, reason: invalid}": "is unsupported, wrong_auth_method or malformed",
+	} {
+		_, err := parse("gateway.yaml", string(gatewayFile(t))+"\nvariants: ["+variant+"]\n")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", variant, err)
+		}
 	}
 }
 
@@ -256,14 +276,14 @@ func TestMadeUpCredentialsHaveTheShapeOfTheirClass(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range p.classes {
-			if c.never != "" {
+			if c.never != nil {
 				continue
 			}
 			one, other := c.control.madeUp(), c.control.madeUp()
 			if one == other {
 				t.Errorf("%s, %s: the same twice", id, c.name)
 			}
-			if c.shape != nil && !c.shape.MatchString(one) {
+			if c.misshapen(secret.New([]byte(one))) {
 				t.Errorf("%s, %s: %q does not have the shape %s", id, c.name, one, c.shape)
 			}
 			if p.class(secret.New([]byte(one))).request != c.request && c.prefix != "" {
@@ -291,7 +311,7 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		for _, c := range p.classes {
-			if c.never != "" {
+			if c.never != nil {
 				continue
 			}
 			if !strings.HasPrefix(p.file.BaseURL, "https://") {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
 )
@@ -23,12 +24,12 @@ type Provider struct {
 type class struct {
 	name     string
 	prefix   string
-	shape    *regexp.Regexp
+	shape    string // regular expression, "" if none
 	request  *call
 	control  template
 	rules    []rule
 	identity map[string]field
-	never    string // why it is not sent; "" if it is
+	never    *key.Verdict // of one that is not sent
 
 	provider *Provider
 }
@@ -41,7 +42,8 @@ type Info struct {
 	BaseURL    string   `json:"base_url,omitempty"`
 	Variables  []string `json:"variables,omitempty"`
 	Prefixes   []string `json:"prefixes,omitempty"`
-	Classes    []string `json:"classes,omitempty"` // kinds of credential that are told apart
+	Classes    []string `json:"classes,omitempty"`    // kinds of credential that are told apart
+	NeverSent  []string `json:"never_sent,omitempty"` // those of them that livekey only names
 	Params     []Param  `json:"params,omitempty"`
 	Pins       []string `json:"pins,omitempty"` // identity fields that tell one owner from another
 	Cost       string   `json:"cost,omitempty"`
@@ -77,12 +79,9 @@ func parse(name, text string) (*Provider, error) {
 
 func (p *Provider) newClass(v *variant) *class {
 	f := p.file
-	c := &class{name: v.Name, prefix: v.Prefix, identity: f.Identity, provider: p}
-	if v.Shape != "" {
-		c.shape = regexp.MustCompile(v.Shape)
-	}
+	c := &class{name: v.Name, prefix: v.Prefix, shape: v.Shape, identity: f.Identity, provider: p}
 	if f.ProbePolicy == never || v.ProbePolicy == never {
-		c.never = cmp.Or(v.Detail, "credentials of this kind are never sent by livekey")
+		c.never = unsent(v)
 		return c
 	}
 	if v.Identity != nil {
@@ -104,6 +103,44 @@ func (p *Provider) newClass(v *variant) *class {
 	return c
 }
 
+// forget drops where in its file everything stands, which holds the whole text of
+// the file in memory and is of no use once the file is known to be good.
+func (p *Provider) forget() {
+	nowhere := config.Node{}
+	f := p.file
+	f.node = nowhere
+	if f.Request != nil {
+		f.Request.node = nowhere
+	}
+	for i := range f.Rules {
+		f.Rules[i].node = nowhere
+	}
+	for i := range f.Variants {
+		v := &f.Variants[i]
+		v.node = nowhere
+		if v.Request != nil {
+			v.Request.node = nowhere
+		}
+		for j := range v.Rules {
+			v.Rules[j].node = nowhere
+		}
+	}
+	for _, c := range p.classes {
+		for i := range c.rules {
+			c.rules[i].node = nowhere
+		}
+	}
+}
+
+// unsent is the verdict on a credential that its file says is never sent.
+func unsent(v *variant) *key.Verdict {
+	never := unknown(cmp.Or(v.Reason, key.Unsupported), cmp.Or(v.Detail, "credentials of this kind are never sent by livekey"))
+	if never.Reason == key.Malformed {
+		never.Outcome = key.Dead // a local fault: this value can never be such a key
+	}
+	return &never
+}
+
 // safe takes the right to call a key dead from a rule that nobody confirmed.
 func (r rule) safe(confidence string) rule {
 	if r.Outcome == key.Dead && (confidence == low || r.Confidence == low) {
@@ -111,6 +148,12 @@ func (r rule) safe(confidence string) rule {
 		r.Detail = "refused, by a rule that no source confirmed: " + cmp.Or(r.Detail, "ask the issuer")
 	}
 	return r
+}
+
+// misshapen says whether a value speaks against itself. The expression is not kept:
+// one that counts characters is large, and only a refusal asks.
+func (c *class) misshapen(v secret.Value) bool {
+	return c.shape != "" && !regexp.MustCompile(c.shape).Match(v.Reveal())
 }
 
 // ID is the name by which a config asks for this provider.
@@ -142,6 +185,9 @@ func (p *Provider) Info() Info {
 	}
 	for _, v := range f.Variants {
 		i.Classes = append(i.Classes, v.Name)
+		if v.ProbePolicy == never {
+			i.NeverSent = append(i.NeverSent, v.Name)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Params)) {
 		a := f.Params[name]

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -40,12 +41,8 @@ func runRules(t *testing.T, id, usual string, cases []ruleCase) {
 			class := p.class(secret.New([]byte(value)))
 			a := newAnswer(c.status, headers(c.header), []byte(c.body))
 			got := class.judge(a, now).Settle()
-			told := got.Outcome.String() + "/" + string(got.Reason)
-			if got.Which != "" {
-				told += " " + got.Which
-			}
-			if told != c.want {
-				t.Errorf("got %s, want %s: %s", told, c.want, got.Detail)
+			if told(got) != c.want {
+				t.Errorf("got %s, want %s: %s", told(got), c.want, got.Detail)
 			}
 			if got.Detail == "" || got.HTTPStatus != c.status {
 				t.Errorf("detail %q, status %d", got.Detail, got.HTTPStatus)
@@ -55,16 +52,23 @@ func runRules(t *testing.T, id, usual string, cases []ruleCase) {
 			}
 		})
 	}
-	// The same rule serves several classes: one case for one of them will do.
+	reportUntried(t, p, seen)
+}
+
+// reportUntried names the rules that no case matched. The same rule serves several
+// classes: one case for one of them will do.
+func reportUntried(t *testing.T, p *Provider, seen map[*rule]bool) {
+	t.Helper()
+	asks := func(r *rule) string { return fmt.Sprint(r.Status, r.condition, r.And, r.BodyContains) }
 	tried := map[string]bool{}
 	for r := range seen {
-		tried[r.node.Fault("", "").Error()] = true
+		tried[asks(r)] = true
 	}
 	for _, class := range p.classes {
 		for i := range class.rules {
-			if place := class.rules[i].node.Fault("", "").Error(); !tried[place] {
-				t.Errorf("no case tries the rule %s", place)
-				tried[place] = true
+			if r := &class.rules[i]; !tried[asks(r)] {
+				t.Errorf("%s: no case tries a rule of %s: status %d, %s/%s %s", p.ID(), class.name, r.Status, r.Outcome, r.Reason, r.Detail)
+				tried[asks(r)] = true
 			}
 		}
 	}
@@ -280,6 +284,15 @@ func FuzzAnswers(f *testing.F) {
 		f.Add(status, "", `{"error":{"type":"x","code":"invalid_api_key"}}`)
 		f.Add(status, "", `{"data":[{"type":"model"}],"object":"list"}`)
 	}
+	for _, c := range corpora(f) {
+		for _, s := range c.Answers {
+			var lines strings.Builder
+			for name, value := range s.Headers {
+				lines.WriteString(name + ": " + value + "\n")
+			}
+			f.Add(s.Status, lines.String(), s.Body)
+		}
+	}
 	f.Add(401, "", `{"error":[[[[{"type":"authentication_error"}]]]]}`)
 	catalog := Builtin()
 	gateway := gatewayFile(f)
@@ -313,7 +326,7 @@ func FuzzAnswers(f *testing.F) {
 			if r == nil || r.Outcome != key.Dead || !(r.namesBody() || c.provider.authentic(a)) {
 				t.Fatalf("dead without a rule or a mark: status %d", status)
 			}
-			if status < 400 || status >= 500 {
+			if status >= 500 || status < 400 && (status/100 != 2 || !r.namesBody()) {
 				t.Fatalf("dead by status %d", status)
 			}
 		}

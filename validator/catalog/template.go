@@ -67,25 +67,37 @@ func (t template) render(value func(name string) string) (s string, empty bool) 
 }
 
 const (
-	randomDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	maxRandom    = 4096
+	digits    = "0123456789"
+	alnum     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" + digits
+	maxRandom = 4096
 )
 
-// randomLength reads the placeholder {{random N}}.
-func randomLength(name string) (int, bool) {
-	digits, ok := strings.CutPrefix(name, "random ")
-	n, err := strconv.Atoi(digits)
-	return n, ok && err == nil && n > 0 && n <= maxRandom
+// alphabets are what a made-up credential may be of, by their names in a file.
+var alphabets = map[string]string{"": alnum + "-_", "alnum": alnum, "hex": digits + "abcdef", "digits": digits}
+
+// random is so many characters of an alphabet.
+type random struct {
+	length   int
+	alphabet string
+}
+
+// readRandom reads the placeholders {{random N}} and {{random N alphabet}}.
+func readRandom(name string) (random, bool) {
+	word, rest, _ := strings.Cut(name, " ")
+	count, alphabet, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(count)
+	r := random{n, alphabets[alphabet]}
+	return r, word == "random" && err == nil && n > 0 && n <= maxRandom && r.alphabet != ""
 }
 
 // madeUp is a credential that nobody has, of the shape that t gives.
 func (t template) madeUp() string {
 	s, _ := t.render(func(name string) string {
-		n, _ := randomLength(name)
-		b := make([]byte, n)
+		r, _ := readRandom(name)
+		b := make([]byte, r.length)
 		_, _ = rand.Read(b) // never fails
 		for i := range b {
-			b[i] = randomDigits[b[i]&63]
+			b[i] = r.alphabet[int(b[i])%len(r.alphabet)]
 		}
 		return string(b)
 	})

@@ -1,0 +1,250 @@
+package catalog
+
+import (
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/validator"
+	"github.com/livekey/livekey/validator/checkertest"
+)
+
+// told is a verdict as the tables write it.
+func told(v key.Verdict) string {
+	text := v.Outcome.String() + "/" + string(v.Reason)
+	if v.Which != "" {
+		text += " " + v.Which
+	}
+	return text
+}
+
+// checked asks a checker of a provider, whose issuer answers so.
+func checked(t *testing.T, p *Provider, s *said) (key.Verdict, *road, string) {
+	t.Helper()
+	r := &road{said: s}
+	c, err := p.Checker(Settings{Client: &http.Client{Transport: r}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := s.madeUp(t)
+	return c.Check(t.Context(), checkertest.Material(value)), r, value
+}
+
+// Every answer means what its file says, of the call that its file says; and every
+// rule of the provider is tried by one.
+func TestAnswers(t *testing.T) {
+	for id, c := range corpora(t) {
+		p, err := Builtin().Lookup(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[*rule]bool{}
+		for _, s := range c.Answers {
+			t.Run(id+"/"+s.Name, func(t *testing.T) {
+				v, r, value := checked(t, p, &s)
+				if told(v) != s.Want {
+					t.Errorf("got %s, want %s: %s", told(v), s.Want, v.Detail)
+				}
+				if !maps.Equal(v.Identity, key.Identity(s.Identity)) {
+					t.Errorf("identity %v, want %v", v.Identity, s.Identity)
+				}
+				if v.Detail == "" || v.HTTPStatus != s.Status || v.RetryAfter != s.RetryAfter {
+					t.Errorf("detail %q, status %d, Retry-After %s", v.Detail, v.HTTPStatus, v.RetryAfter)
+				}
+				if got := v.ExpiresAt; s.Expires != "" && got.Format(time.RFC3339) != s.Expires || s.Expires == "" && !got.IsZero() {
+					t.Errorf("expires %s, want %q", got, s.Expires)
+				}
+				s.checkCall(t, r.asked, value)
+				class := p.class(secret.New([]byte(value)))
+				if s.Status == 0 {
+					if class.never == nil || class.prefix == "" {
+						t.Errorf("it is not sent as a %s", class.name)
+					}
+					return
+				}
+				if rule := class.match(s.answer()); rule != nil {
+					seen[rule] = true
+				}
+			})
+		}
+		reportUntried(t, p, seen)
+	}
+}
+
+// checkCall compares the call that was made with the one that is expected.
+func (s *said) checkCall(t *testing.T, asked []*http.Request, value string) {
+	t.Helper()
+	if s.Status == 0 {
+		if len(asked) != 0 {
+			t.Error("it was sent")
+		}
+		return
+	}
+	if len(asked) != 1 {
+		t.Fatalf("%d calls", len(asked))
+	}
+	r := asked[0]
+	if line := r.Method + " " + r.URL.String(); line != s.Asks {
+		t.Errorf("asked %s, want %s", line, s.Asks)
+	}
+	if got := r.Header.Get(s.Carries.Header); got != s.Carries.After+value {
+		t.Errorf("%s does not carry the value", s.Carries.Header)
+	}
+	carrying := 0
+	for _, values := range r.Header {
+		carrying += strings.Count(strings.Join(values, "\n"), value)
+	}
+	if carrying != 1 {
+		t.Errorf("the value is in %d headers", carrying)
+	}
+}
+
+// Whoever stands in between may send an issuer's own words, but not as the issuer
+// does: then they are nobody's.
+func TestAnswersThatTheIssuerDidNotSend(t *testing.T) {
+	for id, c := range corpora(t) {
+		p, err := Builtin().Lookup(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range c.Answers {
+			if s.Status == 0 || strings.HasPrefix(s.Want, "unknown") {
+				continue
+			}
+			for how, change := range map[string]func(s *said){
+				"from a server in trouble":            func(s *said) { s.Status = 502 },
+				"as a web page":                       func(s *said) { s.Headers["Content-Type"] = "text/html" },
+				"from a proxy that wants to know who": func(s *said) { s.Headers["Proxy-Authenticate"] = "Basic" },
+				"under a redirect":                    func(s *said) { s.Status = 307 },
+				"without a word":                      func(s *said) { s.Headers, s.Body = nil, "" },
+				"as a page without a type":            func(s *said) { s.Headers, s.Body = nil, "<html><body>"+s.Body },
+				"inside something else":               func(s *said) { s.Headers, s.Body = nil, `{"upstream":`+strings.TrimSpace(s.Body)+`}` },
+			} {
+				t.Run(id+"/"+s.Name+"/"+how, func(t *testing.T) {
+					other := s
+					if other.Headers = maps.Clone(s.Headers); other.Headers == nil {
+						other.Headers = map[string]string{}
+					}
+					change(&other)
+					if v, _, _ := checked(t, p, &other); v.Outcome != key.Unknown {
+						t.Errorf("got %s: %s", told(v), v.Detail)
+					}
+				})
+			}
+		}
+	}
+}
+
+// strangers are answers of proxies, gateways and frameworks, none of which is an issuer.
+var strangers = []string{
+	``, `{}`, `null`, `[]`, `denied`, `error code: 1020`, `Unauthorized`, "\x00\xff",
+	`{"message":"Unauthorized"}`, `{"message":"Forbidden"}`, `{"message":"Missing Authentication Token"}`,
+	`{"message":"No API key found in request"}`, `{"message":"Invalid authentication credentials"}`,
+	`{"detail":"Not authenticated"}`, `{"detail":"Invalid token."}`, `{"status":"ok"}`, `{"ok":false}`, `{"ok":true}`, `{"active":false}`,
+	`{"error":"unauthorized"}`, `{"error":"invalid_token"}`, `{"error":"invalid_auth"}`, `{"error":"Unauthorized","status":401,"path":"/user"}`,
+	`{"error":"invalid_token","error_description":"The access token is invalid"}`,
+	`{"error":{"message":"denied"}}`, `{"error":{"code":"denied"}}`,
+	`{"error":{"code":401,"message":"no credentials","status":"UNAUTHENTICATED"}}`,
+	`{"errors":[{"message":"denied"}]}`, `{"success":false}`, `{"object":"error"}`, `{"data":{}}`, `{"name":"portal"}`, `{"login":"https://portal"}`,
+	`<!doctype html><title>Sign in</title>`, `<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>`,
+}
+
+// Nothing that a stranger says is about a key, whoever its issuer is.
+func TestStrangersSayNothing(t *testing.T) {
+	var said []*answer
+	for _, status := range []int{200, 204, 400, 401, 402, 403, 404, 407, 410, 422, 429, 451, 500, 529} {
+		for _, body := range strangers {
+			for _, header := range []http.Header{
+				{"Content-Type": {"application/json"}},
+				{"Via": {"1.1 proxy"}, "Server": {"cloudflare"}, "Www-Authenticate": {"Bearer"}, "X-Request-Id": {"1"}},
+			} {
+				said = append(said, newAnswer(status, header, []byte(body)))
+			}
+		}
+	}
+	for _, id := range Builtin().IDs() {
+		p, err := Builtin().Lookup(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, class := range p.classes {
+			if class.never != nil {
+				continue
+			}
+			for _, a := range said {
+				if v := class.judge(a, now).Settle(); v.Outcome != key.Unknown {
+					t.Errorf("%s, %s: %d %s is %s", id, class.name, a.status, a.body, told(v))
+				}
+			}
+		}
+	}
+}
+
+// What passes for every checker passes for every provider that has answers.
+func TestConformanceOfAnswers(t *testing.T) {
+	for id, c := range corpora(t) {
+		t.Run(id, func(t *testing.T) {
+			live, dead := c.first(t, "live/valid"), c.first(t, "dead/invalid")
+			client, err := (&httpclient.Factory{}).Client(httpclient.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(client.CloseIdleConnections)
+			checkertest.Run(t, checkertest.Harness{
+				New: func(t *testing.T, url string) validator.Checker {
+					t.Helper()
+					p, err := Builtin().Lookup(id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					checker, err := p.Checker(Settings{BaseURL: url, Client: client})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return checker
+				},
+				Value: live.madeUp(t),
+				Sent:  c.sent,
+				Live:  live.ServeHTTP,
+				Dead:  dead.ServeHTTP,
+			})
+		})
+	}
+}
+
+// A made-up credential must be refused by a rule, so that a refusal of a real one
+// can be told from a proxy's.
+func TestMadeUpCredentialsAreRefused(t *testing.T) {
+	for id, c := range corpora(t) {
+		p, err := Builtin().Lookup(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		class := p.class(secret.New([]byte(c.Value)))
+		dead, live := c.first(t, "dead/invalid"), c.first(t, "live/valid")
+		if a := class.judgeControl(dead.answer(), now); !a.Verdict.Rejected() || !a.Marked {
+			t.Errorf("%s: refused: %+v", id, a)
+		}
+		if a := class.judgeControl(live.answer(), now); a.Verdict.Reason != key.Intercepted {
+			t.Errorf("%s: accepted: %+v", id, a)
+		}
+	}
+}
+
+func TestEveryProviderHasAnswers(t *testing.T) {
+	inGo := []string{"anthropic", "openai"} // rules_test.go
+	all := corpora(t)
+	for _, id := range inGo {
+		all[id] = corpus{}
+	}
+	for _, id := range Builtin().IDs() {
+		if _, ok := all[id]; !ok {
+			t.Errorf("%s: testdata/answers/%s.yaml is missing: say what the issuer answers", id, id)
+		}
+	}
+}
