@@ -59,6 +59,7 @@ func (s *service) tellSystemd(ctx context.Context) {
 	}
 	select {
 	case <-s.ready:
+		giveBack()
 		notify(daemon.SdNotifyReady + "\nSTATUS=" + inWords(s.Status()))
 		<-ctx.Done()
 	case <-ctx.Done():
