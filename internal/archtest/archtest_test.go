@@ -39,6 +39,7 @@ func TestExceptionsAreNeeded(t *testing.T) {
 		allowed allowed
 	}{
 		{"one maker of HTTP clients", makesClients}, {"one writer of files", writesFiles}, {"values are revealed in few places", reveals},
+		{"one starter of programs", startsPrograms},
 	} {
 		for pattern, why := range list.allowed {
 			delete(list.allowed, pattern)
@@ -106,6 +107,9 @@ var violations = []struct {
 	{"one writer of files", map[string]string{"sinks/s3/s.go": `func f() { unix.Renameat2(1, "x", 1, "y", 0) }`}, "uses Renameat2"},
 	{"values are revealed in few places", map[string]string{"internal/ui/u.go": `func f(v secret.Value) string { return string(v.Reveal()) }`}, "internal/ui/u.go:3 reveals a value"},
 	{"values are revealed in few places", map[string]string{"internal/ui/u.go": `func f(m M) func() []byte { return m.Parts["x"].Reveal }`}, "reveals a value"},
+	{"one starter of programs", map[string]string{"sinks/unit/u.go": `import "os/exec"`}, "sinks/unit/u.go:3 imports os/exec"},
+	{"one starter of programs", map[string]string{"cmd/livekey/e.go": `var e = syscall.Exec("x", nil, nil)`}, "uses syscall.Exec"},
+	{"one starter of programs", map[string]string{"cmd/livekey/e.go": `var p, e = os.StartProcess("x", nil, nil)`}, "uses os.StartProcess"},
 	{"no init", map[string]string{"sinks/envfile/x.go": `func init() {}`}, "has an init function"},
 	{"no import for its effect", map[string]string{"cmd/livekey/m.go": `import _ ` + own + `sources/file"`}, "imports sources/file as _"},
 	{"no import for its effect", map[string]string{"cmd/livekey/m.go": `import . "fmt"`}, "imports fmt as ."},

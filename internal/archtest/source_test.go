@@ -30,13 +30,22 @@ var writesFiles = allowed{
 }
 
 var reveals = allowed{
-	"internal/secret":    "the type itself",
-	"internal/normalize": "opens envelopes and lints",
-	"validator/catalog":  "puts the key into the live call",
-	"sinks/envfile":      "writes the key",
-	"sinks/directory":    "writes the key",
-	"sources/vault":      "logs in with its own credential",
-	"alerts/webhook":     "signs with its own credential",
+	"internal/secret":     "the type itself",
+	"internal/normalize":  "opens envelopes and lints",
+	"validator/catalog":   "puts the key into the live call",
+	"sinks/envfile":       "writes the key",
+	"sinks/directory":     "writes the key",
+	"sources/vault":       "logs in with its own credential",
+	"sources/exec":        "reads the answer of a program, in which the record is",
+	"alerts/webhook":      "signs with its own credential",
+	"alerts/slack":        "sends to an address that is its own credential",
+	"alerts/pagerduty":    "sends its own credential",
+	"alerts/alertmanager": "sends its own credential",
+}
+
+var startsPrograms = allowed{
+	"internal/command": "starts them all: no shell, no environment, killed with its children, bounded",
+	"internal/drill":   "starts livekey itself",
 }
 
 // Functions of package os that make a file or a name. OpenFile is judged by its flags.
@@ -90,6 +99,23 @@ var sourceRules = []rule{
 				case name == "WriteFile" && len(call.Args) == 3, strings.HasPrefix(name, "Rename") && len(call.Args) >= 2:
 					return "uses " + name
 				}
+			}
+			return ""
+		}),
+	},
+	{
+		"one starter of programs",
+		"a child started by hand has our environment, outlives us with its children, and may be a program that others can replace: take internal/command",
+		scan(production, func(n ast.Node, dir string) string {
+			if startsPrograms.has(dir) {
+				return ""
+			}
+			if i, ok := n.(*ast.ImportSpec); ok && importPath(i) == "os/exec" {
+				return "imports os/exec"
+			}
+			switch pkg, name := called(n); {
+			case pkg == "os" && name == "StartProcess", (pkg == "syscall" || pkg == "unix") && slices.Contains([]string{"Exec", "ForkExec", "StartProcess"}, name):
+				return "uses " + pkg + "." + name
 			}
 			return ""
 		}),

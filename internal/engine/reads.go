@@ -226,6 +226,9 @@ func (s *sourceRun) done(ctx context.Context, l *location, rec sources.Record, e
 		}
 		wait := schedule.Backoff(l.failures, min(retryFirst, l.every), min(retryLimit, max(l.every, retryFirst)),
 			schedule.Spread(schedule.Phase(s.name, l.loc.String()), l.failures))
+		if later, ok := errors.AsType[*sources.RetryError](err); ok {
+			wait = max(wait, later.After)
+		}
 		l.failures++
 		l.due = at.Add(wait)
 		if s.down() { // this one knocks for all: the others wait until it is heard

@@ -1,6 +1,7 @@
 // Package trusted reads files that decide where keys are sent or whom livekey
-// believes: a config, a provider's file, the roots of a connection. Whoever may
-// write one of them has the keys, so what others may write is refused.
+// believes: a config, a provider's file, the roots of a connection, a program that
+// is run. Whoever may write one of them has the keys, so what others may write is
+// refused.
 package trusted
 
 import (
@@ -56,12 +57,19 @@ func Read(path string) ([]byte, error) {
 // Check refuses the file or folder at path, whose info this is, if others may
 // change it: it returns nil or a *Refused.
 func Check(path string, info fs.FileInfo) error {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if ok && st.Uid != 0 && int64(st.Uid) != int64(os.Geteuid()) {
-		return &Refused{path, "belongs to another user, who could change it", "make root or the user that livekey runs as its owner"}
+	if err := checkOwner(path, info); err != nil {
+		return err
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return &Refused{path, "others may write it", "chmod go-w " + path}
+	}
+	return nil
+}
+
+func checkOwner(path string, info fs.FileInfo) error {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if ok && st.Uid != 0 && int64(st.Uid) != int64(os.Geteuid()) {
+		return &Refused{path, "belongs to another user, who could change it", "make root or the user that livekey runs as its owner"}
 	}
 	return nil
 }
