@@ -60,6 +60,13 @@ type Channel interface {
 	Send(ctx context.Context, a Alert) error
 }
 
+// A Repeater forgets what it is not told again, as Alertmanager does. What is open
+// is sent to it once more every Repeat, as Updated with the time of that moment, and
+// never after its Resolved. The engine keeps no queue of these.
+type Repeater interface {
+	Repeat() time.Duration
+}
+
 // Env is what a kind's constructor is given beside its settings.
 type Env struct {
 	Name string // under alerts:

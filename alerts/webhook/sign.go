@@ -7,47 +7,27 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"syscall"
 	"time"
 
+	"github.com/livekey/livekey/alerts/internal/post"
 	"github.com/livekey/livekey/internal/secret"
 )
 
 const (
-	secretPrefix  = "whsec_"
-	minSecret     = 24 // bytes, by Standard Webhooks
-	maxSecretFile = 4 << 10
+	secretPrefix = "whsec_"
+	minSecret    = 24 // bytes, by Standard Webhooks
 )
 
 // readSecrets reads the secrets anew for every alert, so that a changed file
 // needs no reload. More than one line is for the time of a rotation. No error
 // quotes the file.
 func readSecrets(path string) ([]secret.Value, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would wait for a writer
+	file, err := post.ReadFile("secret_file", path)
 	if err != nil {
-		return nil, fmt.Errorf("read secret_file: %w", secret.Scrub(err))
+		return nil, err
 	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read secret_file: %w", secret.Scrub(err))
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("read secret_file %s: not a regular file", path)
-	case info.Mode().Perm()&0o007 != 0:
-		return nil, fmt.Errorf("read secret_file %s: everybody may use it; chmod o= it", path)
-	case info.Size() > maxSecretFile:
-		return nil, fmt.Errorf("read secret_file %s: larger than %d bytes", path, maxSecretFile)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSecretFile))
-	if err != nil {
-		return nil, fmt.Errorf("read secret_file: %w", secret.Scrub(err))
-	}
-	defer clear(text)
-	keys, err := parseSecrets(text)
+	defer clear(file.Reveal())
+	keys, err := parseSecrets(file.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("read secret_file %s: %w", path, err)
 	}

@@ -1,4 +1,4 @@
-package webhook
+package post
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 )
 
 // judge turns an answer into nil, an error to try again after, or one that wraps
-// alerts.ErrRefused.
-func judge(status int, h http.Header, now time.Time) error {
+// alerts.ErrRefused. check is what to look at then.
+func judge(status int, h http.Header, now time.Time, check string) error {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		err := fmt.Errorf("receiver is busy: status %d", status)
@@ -30,7 +30,7 @@ func judge(status int, h http.Header, now time.Time) error {
 	case 3: // a captive portal answers like this too
 		return fmt.Errorf("receiver answered with a redirect (status %d), which is not followed: correct the url", status)
 	case 4:
-		return fmt.Errorf("receiver refused it (status %d), check its url and secret: %w", status, alerts.ErrRefused)
+		return fmt.Errorf("receiver refused it (status %d), check its %s: %w", status, check, alerts.ErrRefused)
 	}
 	return fmt.Errorf("receiver is at fault: status %d", status)
 }
