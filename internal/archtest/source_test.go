@@ -30,17 +30,18 @@ var writesFiles = allowed{
 }
 
 var reveals = allowed{
-	"internal/secret":     "the type itself",
-	"internal/normalize":  "opens envelopes and lints",
-	"validator/catalog":   "puts the key into the live call",
-	"sinks/envfile":       "writes the key",
-	"sinks/directory":     "writes the key",
-	"sources/vault":       "logs in with its own credential",
-	"sources/exec":        "reads the answer of a program, in which the record is",
-	"alerts/webhook":      "signs with its own credential",
-	"alerts/slack":        "sends to an address that is its own credential",
-	"alerts/pagerduty":    "sends its own credential",
-	"alerts/alertmanager": "sends its own credential",
+	"internal/secret":      "the type itself",
+	"internal/normalize":   "opens envelopes and lints",
+	"validator/catalog":    "puts the key into the live call",
+	"sinks/envfile":        "writes the key",
+	"sinks/directory":      "writes the key",
+	"sources/vault":        "logs in with its own credential",
+	"sources/exec":         "reads the answer of a program, in which the record is",
+	"alerts/internal/post": "trims a channel's own credential",
+	"alerts/webhook":       "signs with its own credential",
+	"alerts/slack":         "sends to an address that is its own credential",
+	"alerts/pagerduty":     "sends its own credential",
+	"alerts/alertmanager":  "sends its own credential",
 }
 
 var startsPrograms = allowed{

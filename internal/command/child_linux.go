@@ -22,6 +22,6 @@ func wait(cmd *exec.Cmd) error {
 			break
 		}
 	}
-	_ = killGroup(cmd.Process.Pid)
+	killGroup(cmd.Process.Pid)
 	return cmd.Wait()
 }

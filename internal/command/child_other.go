@@ -13,6 +13,6 @@ func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: tru
 // wait returns when the program has ended, and with it all that it started.
 func wait(cmd *exec.Cmd) error {
 	err := cmd.Wait()
-	_ = killGroup(cmd.Process.Pid)
+	killGroup(cmd.Process.Pid)
 	return err
 }

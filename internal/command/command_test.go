@@ -90,6 +90,7 @@ func TestHostilePrograms(t *testing.T) {
 		{"a child that keeps the output open ends with it", `sh -c 'echo $$ >$PIDFILE; sleep 60' & until [ -s $PIDFILE ]; do :; done; echo out`, "out\n", ""},
 		{"one that has left the group is not waited for", `setsid sh -c 'sleep 1' & echo $$ >$PIDFILE; echo out`, "out\n", ""},
 		{"one that never stops printing is killed", `echo $$ >$PIDFILE; exec cat /dev/zero`, "", "printed more than 1048576 bytes"},
+		{"also if it does not care that nobody reads", `trap "" PIPE; echo $$ >$PIDFILE; while :; do printf %09999d 0 2>/dev/null; done`, "", "printed more than"},
 		{"one that prints errors without end too", `echo $$ >$PIDFILE; exec cat /dev/zero >&2`, "", "did not end within"},
 		{"one that reads nothing is not waited for", `exec <&-; echo $$ >$PIDFILE; echo out`, "out\n", ""},
 	} {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/rotation"
 )
 
@@ -41,7 +42,7 @@ func newDesk(log *slog.Logger, st store, told alerts.Channel, channels map[strin
 		d.current[id] = a.Data
 	}
 	for _, name := range slices.Sorted(maps.Keys(channels)) {
-		d.channels = append(d.channels, newOutbox(name, channels[name], log, st))
+		d.channels = append(d.channels, newOutbox(name, channels[name], d.all, log, st))
 	}
 	err = st.Each(kindOutbox, func(id string, raw json.RawMessage) error {
 		channel, n, ok := parseOutboxID(id)
@@ -203,6 +204,15 @@ func oldestFirst(open map[string]alerts.Data) []alerts.Data {
 	return slices.SortedFunc(maps.Values(open), func(a, b alerts.Data) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// outboxes are the channels besides the log, by name, with what waits in each.
+func (d *desk) outboxes() []report.Channel {
+	var all []report.Channel
+	for _, o := range d.channels {
+		all = append(all, o.report())
+	}
+	return all
 }
 
 // drained returns when every channel has taken everything, but not after limit.

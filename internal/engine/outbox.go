@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/internal/schedule"
 )
 
@@ -23,15 +24,19 @@ const (
 )
 
 // outbox is the queue of one channel, in the order of events. The journal holds
-// it too, so it outlives a crash and any outage of the receiver.
+// it too, so it outlives a crash and any outage of the receiver. What a Repeater is
+// told again is in neither: the next repetition replaces one that failed.
 type outbox struct {
 	name    string
 	channel alerts.Channel
+	repeat  time.Duration        // of a Repeater, else 0
+	open    func() []alerts.Data // what is open, of which every event is queued or told already
 	log     *slog.Logger
 	store   store
 
 	mu    sync.Mutex
 	queue []queuedAlert
+	err   error         // of the last try, nil if the receiver took it
 	kick  chan struct{} // something was queued
 	gone  chan struct{} // closed and replaced whenever the queue becomes empty
 }
@@ -41,8 +46,12 @@ type queuedAlert struct {
 	alert alerts.Alert
 }
 
-func newOutbox(name string, c alerts.Channel, log *slog.Logger, st store) *outbox {
-	return &outbox{name: name, channel: c, log: log, store: st, kick: make(chan struct{}, 1), gone: make(chan struct{})}
+func newOutbox(name string, c alerts.Channel, open func() []alerts.Data, log *slog.Logger, st store) *outbox {
+	o := &outbox{name: name, channel: c, open: open, log: log, store: st, kick: make(chan struct{}, 1), gone: make(chan struct{})}
+	if r, ok := c.(alerts.Repeater); ok {
+		o.repeat = r.Repeat()
+	}
+	return o
 }
 
 // outboxID sorts by channel and then by number.
@@ -76,26 +85,28 @@ func (o *outbox) has(kind alerts.Type, data alerts.Data) bool {
 	})
 }
 
+// first is the oldest event that the channel has not taken.
+func (o *outbox) first() (queuedAlert, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.queue) == 0 {
+		return queuedAlert{}, false
+	}
+	return o.queue[0], true
+}
+
 // run sends one after another until ctx ends: a receiver never sees a resolved
 // before its opened.
 func (o *outbox) run(ctx context.Context) {
 	attempt := 0
-	for {
-		o.mu.Lock()
-		var first *queuedAlert
-		if len(o.queue) > 0 {
-			first = &o.queue[0]
-		}
-		o.mu.Unlock()
-		if first == nil {
-			select {
-			case <-o.kick:
-			case <-ctx.Done():
-				return
-			}
+	again := time.Now() // a Repeater may have forgotten everything while livekey was down
+	for ctx.Err() == nil {
+		first, queued := o.first()
+		if !queued {
+			again = o.idle(ctx, again)
 			continue
 		}
-		wait, done := o.send(ctx, *first, attempt)
+		wait, done := o.send(ctx, first, attempt)
 		if ctx.Err() != nil {
 			return
 		}
@@ -108,16 +119,67 @@ func (o *outbox) run(ctx context.Context) {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return
 		}
 	}
 }
 
-// send tries once. It is done if the receiver took the alert, or never will.
-func (o *outbox) send(ctx context.Context, q queuedAlert, attempt int) (wait time.Duration, done bool) {
+// idle waits until something is queued. At again a Repeater is told what is open;
+// idle returns when that is due the next time.
+func (o *outbox) idle(ctx context.Context, again time.Time) time.Time {
+	var due <-chan time.Time // of others never
+	if o.repeat > 0 {
+		timer := time.NewTimer(time.Until(again))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-due:
+		return time.Now().Add(o.tellAgain(ctx))
+	case <-o.kick:
+	case <-ctx.Done():
+	}
+	return again
+}
+
+// tellAgain sends what is open once more and returns how long to wait until the
+// next time: not at all if an event came in between, which goes first.
+func (o *outbox) tellAgain(ctx context.Context) time.Duration {
+	for _, data := range o.open() {
+		if _, queued := o.first(); queued {
+			return 0
+		}
+		err := o.try(ctx, alerts.Alert{Type: alerts.Updated, Timestamp: now(), Data: data})
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return o.repeat
+		case errors.Is(err, alerts.ErrRefused):
+			o.log.WarnContext(ctx, "open alert refused again", "channel", o.name, "alert", data.ID, "cause", data.Cause, "err", err)
+		default: // the others would fare no better
+			o.log.WarnContext(ctx, "open alerts not told again", "channel", o.name, "err", err)
+			if later, ok := errors.AsType[*alerts.RetryError](err); ok {
+				return max(o.repeat, later.After)
+			}
+			return o.repeat
+		}
+	}
+	return o.repeat
+}
+
+// try sends a once.
+func (o *outbox) try(ctx context.Context, a alerts.Alert) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	err := o.channel.Send(ctx, q.alert)
+	err := o.channel.Send(ctx, a)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.err = err
+	return err
+}
+
+// send tries once. It is done if the receiver took the alert, or never will.
+func (o *outbox) send(ctx context.Context, q queuedAlert, attempt int) (wait time.Duration, done bool) {
+	err := o.try(ctx, q.alert)
 	if err == nil {
 		return 0, true
 	}
@@ -160,4 +222,18 @@ func (o *outbox) empty(ctx context.Context) {
 	case <-gone:
 	case <-ctx.Done():
 	}
+}
+
+// report is what waits here, and why.
+func (o *outbox) report() report.Channel {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r := report.Channel{Name: o.name, Waiting: len(o.queue)}
+	if len(o.queue) > 0 {
+		r.Since = o.queue[0].alert.Timestamp
+	}
+	if o.err != nil {
+		r.Error = o.err.Error()
+	}
+	return r
 }

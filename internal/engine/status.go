@@ -16,7 +16,7 @@ import (
 // Status is what livekey knows now.
 func (e *Engine) Status() report.Status {
 	missing, _ := e.Ready(nil)
-	s := report.Status{Ready: len(missing) == 0, Keys: []report.Key{}, Alerts: e.alerts.all()}
+	s := report.Status{Ready: len(missing) == 0, Keys: []report.Key{}, Alerts: e.alerts.all(), Channels: e.alerts.outboxes()}
 	for _, name := range slices.Sorted(maps.Keys(e.keys)) {
 		s.Keys = append(s.Keys, e.keys[name].report())
 	}

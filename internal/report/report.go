@@ -14,6 +14,16 @@ type Status struct {
 	Ready  bool          `json:"ready"`
 	Keys   []Key         `json:"keys"`
 	Alerts []alerts.Data `json:"alerts"`
+	// Channels are those that the config names. The log is told at once, and always.
+	Channels []Channel `json:"channels,omitempty"`
+}
+
+// Channel is what one receiver of alerts has not taken.
+type Channel struct {
+	Name    string    `json:"name"`
+	Waiting int       `json:"waiting"`         // events in its outbox
+	Since   time.Time `json:"since,omitzero"`  // of the oldest
+	Error   string    `json:"error,omitempty"` // of the last try, if it failed
 }
 
 // Key is one key of a Status.
