@@ -32,6 +32,9 @@ type settings struct {
 	Timeout time.Duration `yaml:"timeout"`
 }
 
+// Settings are those of an entry, for whoever describes the config.
+func Settings() any { return settings{} }
+
 type channel struct {
 	name    string
 	command command.Command

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,9 +18,9 @@ type suggester func() []string
 func (a *app) completions(root *cobra.Command) {
 	for name, names := range map[string]suggester{
 		"check": a.keyNames, "refresh": a.keyNames, "approve": a.keyNames, "pause": a.keyNames, "resume": a.keyNames,
-		"wait": a.sinkNames, "providers": a.providerNames,
+		"wait": a.sinkNames, "providers": a.providerNames, "alerts test": a.channelNames,
 	} {
-		if cmd, _, err := root.Find([]string{name}); err == nil {
+		if cmd, _, err := root.Find(strings.Fields(name)); err == nil {
 			cmd.ValidArgsFunction = offer(names)
 		}
 	}
@@ -49,6 +50,10 @@ func (a *app) keyNames() []string {
 
 func (a *app) sinkNames() []string {
 	return namesOf(a, func(c *config.Config) []string { return slices.Sorted(maps.Keys(c.Sinks)) })
+}
+
+func (a *app) channelNames() []string {
+	return namesOf(a, func(c *config.Config) []string { return slices.Sorted(maps.Keys(c.Alerts)) })
 }
 
 // namesOf are names of the config, none if it cannot be read: a Tab is no place for

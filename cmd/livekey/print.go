@@ -28,6 +28,14 @@ func (a *app) say(format string, args ...any) error {
 	return nil
 }
 
+// print prints lines that are clean and painted already.
+func (a *app) print(lines string) error {
+	if _, err := fmt.Fprint(a.out.Out, lines); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
 // printFields prints names and texts in turn, one pair a line; an empty text is left out.
 func (a *app) printFields(pairs ...string) error {
 	width := 0
@@ -44,10 +52,7 @@ func (a *app) printFields(pairs ...string) error {
 			b.WriteString(strings.TrimPrefix(a.out.Wrap(ui.Plain, below, below, text), below))
 		}
 	}
-	if _, err := fmt.Fprint(a.out.Out, b.String()); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
+	return a.print(b.String())
 }
 
 // verdict is an outcome and its reason, as one cell.

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
@@ -30,19 +28,7 @@ func (a *app) statusText(s report.Status, now time.Time) error {
 			b.WriteString(a.out.Wrap(line.Style, "", "  ", line.Text))
 		}
 	}
-	open := slices.Clone(s.Alerts)
-	slices.SortStableFunc(open, func(x, y alerts.Data) int { return cmp.Compare(rank(y), rank(x)) })
-	for _, alert := range open {
-		fmt.Fprintf(&b, "\n%s %s\n", a.out.Paint(alertStyle(alert), string(alert.Severity)+" "+string(alert.Cause)),
-			a.out.Paint(ui.Faint, ui.Age(now, alert.Since)))
-		b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", alert.Summary))
-		if detail := alert.Evidence["detail"]; detail != "" && unsaid[alert.Cause] {
-			b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", detail))
-		}
-		for _, action := range alert.Actions {
-			b.WriteString(a.out.Wrap(ui.Plain, "  -> ", "     ", action))
-		}
-	}
+	b.WriteString(a.alertsText(s.Alerts, now))
 	_, err := fmt.Fprint(a.out.Out, b.String())
 	return err
 }
@@ -56,9 +42,6 @@ func (a *app) readiness(s report.Status) error {
 	_, err := fmt.Fprintf(a.out.Out, "\n%s\n", ready)
 	return err
 }
-
-// unsaid are the causes of alerts whose detail no line of their key tells.
-var unsaid = map[key.Cause]bool{key.SourceMissing: true, key.SourceUnreachable: true}
 
 func keyRow(k report.Key, now time.Time) []ui.Cell {
 	name := ui.Cell{Text: string(k.Name), Style: ui.Title}
@@ -138,14 +121,6 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	return lines
 }
 
-func rank(a alerts.Data) int {
-	return slices.Index([]key.Severity{key.Info, key.Warning, key.Critical}, a.Severity)
-}
-
-func alertStyle(a alerts.Data) ui.Style {
-	return map[key.Severity]ui.Style{key.Info: ui.Plain, key.Warning: ui.Warn, key.Critical: ui.Bad}[a.Severity]
-}
-
 // changing is what --watch waits for: everything but the times, which pass anyway.
 func changing(s report.Status) string {
 	keys := slices.Clone(s.Keys)
@@ -162,6 +137,10 @@ func changing(s report.Status) string {
 		}
 	}
 	s.Keys = keys
+	s.Channels = slices.Clone(s.Channels)
+	for i := range s.Channels {
+		s.Channels[i].Tried = time.Time{}
+	}
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err.Error()

@@ -5,6 +5,10 @@ import (
 	"slices"
 
 	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/alerts/alertmanager"
+	execchannel "github.com/livekey/livekey/alerts/exec"
+	"github.com/livekey/livekey/alerts/pagerduty"
+	"github.com/livekey/livekey/alerts/slack"
 	"github.com/livekey/livekey/alerts/webhook"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/sinks"
@@ -12,6 +16,7 @@ import (
 	"github.com/livekey/livekey/sinks/envfile"
 	"github.com/livekey/livekey/sources"
 	"github.com/livekey/livekey/sources/env"
+	"github.com/livekey/livekey/sources/exec"
 	"github.com/livekey/livekey/sources/file"
 	"github.com/livekey/livekey/sources/vault"
 )
@@ -21,6 +26,7 @@ import (
 var (
 	sourceKinds = map[string]func(sources.Env, config.Node) (sources.Source, error){
 		"env":   env.FromConfig,
+		"exec":  exec.FromConfig,
 		"file":  file.FromConfig,
 		"vault": vault.FromConfig,
 	}
@@ -29,7 +35,11 @@ var (
 		"env_file":  envfile.FromConfig,
 	}
 	channelKinds = map[string]func(alerts.Env, config.Node) (alerts.Channel, error){
-		"webhook": webhook.FromConfig,
+		"alertmanager": alertmanager.FromConfig,
+		"exec":         execchannel.FromConfig,
+		"pagerduty":    pagerduty.FromConfig,
+		"slack":        slack.FromConfig,
+		"webhook":      webhook.FromConfig,
 	}
 )
 

@@ -5,3 +5,10 @@ var testKinds = Kinds{
 	Sinks:    []string{"directory", "env_file"},
 	Channels: []string{"log", "webhook"},
 }
+
+// exampleKinds are those that the examples have.
+var exampleKinds = Kinds{
+	Sources:  []string{"env", "exec", "file", "vault"},
+	Sinks:    []string{"directory", "env_file"},
+	Channels: []string{"alertmanager", "exec", "pagerduty", "slack", "webhook"},
+}

@@ -18,7 +18,7 @@ func readExample(t *testing.T, name string) *Config {
 		t.Fatal(err)
 	}
 	// As the machine's own, so that the defaults do not depend on who runs the test.
-	c, err := Read("/etc/livekey/"+name, text, testKinds)
+	c, err := Read("/etc/livekey/"+name, text, exampleKinds)
 	if err != nil {
 		t.Fatalf("configs/%s is refused:\n%v", name, err)
 	}

@@ -16,7 +16,7 @@ func TestShowReadsBackTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Read("/etc/livekey/shown.yaml", shown, testKinds)
+		got, err := Read("/etc/livekey/shown.yaml", shown, exampleKinds)
 		if err != nil {
 			t.Fatalf("%s: what Show wrote is refused: %v\n%s", name, err, shown)
 		}

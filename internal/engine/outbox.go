@@ -36,7 +36,8 @@ type outbox struct {
 
 	mu    sync.Mutex
 	queue []queuedAlert
-	err   error         // of the last try, nil if the receiver took it
+	tried time.Time     // the last time that something was sent
+	err   error         // of that, nil if the receiver took it
 	kick  chan struct{} // something was queued
 	gone  chan struct{} // closed and replaced whenever the queue becomes empty
 }
@@ -173,7 +174,7 @@ func (o *outbox) try(ctx context.Context, a alerts.Alert) error {
 	err := o.channel.Send(ctx, a)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.err = err
+	o.tried, o.err = now(), err
 	return err
 }
 
@@ -228,7 +229,7 @@ func (o *outbox) empty(ctx context.Context) {
 func (o *outbox) report() report.Channel {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r := report.Channel{Name: o.name, Waiting: len(o.queue)}
+	r := report.Channel{Name: o.name, Waiting: len(o.queue), Tried: o.tried}
 	if len(o.queue) > 0 {
 		r.Since = o.queue[0].alert.Timestamp
 	}

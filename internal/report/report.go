@@ -21,8 +21,9 @@ type Status struct {
 // Channel is what one receiver of alerts has not taken.
 type Channel struct {
 	Name    string    `json:"name"`
-	Waiting int       `json:"waiting"`         // events in its outbox
-	Since   time.Time `json:"since,omitzero"`  // of the oldest
+	Waiting int       `json:"waiting"`        // events in its outbox
+	Since   time.Time `json:"since,omitzero"` // of the oldest
+	Tried   time.Time `json:"tried_at,omitzero"`
 	Error   string    `json:"error,omitempty"` // of the last try, if it failed
 }
 

@@ -16,11 +16,16 @@ import (
 	"github.com/livekey/livekey/sources"
 )
 
-// How livekey and a program talk.
+// protocol is how livekey and a program talk.
+type protocol string
+
 const (
-	protocolJSON = "json" // request on stdin, response on stdout
-	protocolRaw  = "raw"  // what it prints is the record
+	protocolJSON protocol = "json" // request on stdin, response on stdout
+	protocolRaw  protocol = "raw"  // what it prints is the record
 )
+
+// Words are the legal ones.
+func (protocol) Words() []string { return []string{string(protocolJSON), string(protocolRaw)} }
 
 // place stands in an argument for the path of a location.
 const place = "{path}"
@@ -37,12 +42,15 @@ const (
 // settings are those of an entry under sources: with kind exec.
 type settings struct {
 	Command  []string      `yaml:"command"`
-	Protocol string        `yaml:"protocol"`
+	Protocol protocol      `yaml:"protocol"`
 	Timeout  time.Duration `yaml:"timeout"` // of one read
 	Refresh  time.Duration `yaml:"refresh"`
 	Env      []string      `yaml:"env"`    // names of variables that the program gets
 	Params   []string      `yaml:"params"` // names of parameters of from: that the program knows
 }
+
+// Settings are those of an entry, for whoever describes the config.
+func Settings() any { return settings{} }
 
 // Source is one program.
 type Source struct {
@@ -71,9 +79,6 @@ func (s *Source) faults(node config.Node) (faults []error) {
 	}
 	if err := s.command.Lint(); err != nil && len(faults) == 0 {
 		fault("env", "%v", err)
-	}
-	if s.set.Protocol != protocolJSON && s.set.Protocol != protocolRaw {
-		fault("protocol", "must be json or raw")
 	}
 	if s.set.Protocol == protocolRaw && len(s.set.Params) > 0 {
 		fault("params", "only protocol: json hands parameters to the program")

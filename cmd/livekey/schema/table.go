@@ -1,10 +1,15 @@
 package main
 
 import (
+	"github.com/livekey/livekey/alerts/alertmanager"
+	execchannel "github.com/livekey/livekey/alerts/exec"
+	"github.com/livekey/livekey/alerts/pagerduty"
+	"github.com/livekey/livekey/alerts/slack"
 	"github.com/livekey/livekey/alerts/webhook"
 	"github.com/livekey/livekey/sinks/directory"
 	"github.com/livekey/livekey/sinks/envfile"
 	"github.com/livekey/livekey/sources/env"
+	"github.com/livekey/livekey/sources/exec"
 	"github.com/livekey/livekey/sources/file"
 	"github.com/livekey/livekey/sources/vault"
 )
@@ -14,6 +19,7 @@ import (
 var (
 	sourceKinds = map[string]any{
 		"env":   env.Settings(),
+		"exec":  exec.Settings(),
 		"file":  file.Settings(),
 		"vault": vault.Settings(),
 	}
@@ -22,6 +28,10 @@ var (
 		"env_file":  envfile.Settings(),
 	}
 	channelKinds = map[string]any{
-		"webhook": webhook.Settings(),
+		"alertmanager": alertmanager.Settings(),
+		"exec":         execchannel.Settings(),
+		"pagerduty":    pagerduty.Settings(),
+		"slack":        slack.Settings(),
+		"webhook":      webhook.Settings(),
 	}
 )
