@@ -16,6 +16,7 @@ node                   nodejs
 npm                    npm
 python3                python3
 strace                 strace
+prometheus-alertmanager prometheus-alertmanager
 /usr/lib/*/systemd/libsystemd-shared-*.so  libsystemd-shared
 /usr/lib/python3/dist-packages/dotenv/main.py  python3-dotenv
 '
