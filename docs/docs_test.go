@@ -32,6 +32,26 @@ func TestEveryConfigOfTheReadmeIsGood(t *testing.T) {
 	}
 }
 
+// What the pages about kinds show has to be taken as it stands, beside a key.
+func TestEveryEntryOfThePagesIsGood(t *testing.T) {
+	t.Parallel()
+	for page, want := range map[string]int{"alerts.md": 5, "exec.md": 1} {
+		blocks := regexp.MustCompile("(?s)```yaml\n((?:alerts|sources):\n.*?)```").FindAllStringSubmatch(read(t, page), -1)
+		if len(blocks) != want {
+			t.Errorf("%d entries found in %s, want %d", len(blocks), page, want)
+		}
+		for _, b := range blocks {
+			text := b[1]
+			if !strings.Contains(text, "\nkeys:") {
+				text += "keys: {OPENAI_API_KEY: {from: \"env://OPENAI_API_KEY\"}}\n"
+			}
+			if _, err := config.Read("/etc/livekey/livekey.yaml", []byte(text), kinds); err != nil {
+				t.Errorf("%v\nin\n%s", err, text)
+			}
+		}
+	}
+}
+
 // The page has one whole file, and pieces that such a file may have.
 func TestTheProviderOfThePageIsGood(t *testing.T) {
 	t.Parallel()

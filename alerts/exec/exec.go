@@ -95,8 +95,14 @@ func variables(a alerts.Alert) []string {
 	d := a.Data
 	var env []string
 	for _, v := range [][2]string{
-		{"EVENT_ID", alerts.EventID(a)}, {"EVENT", a.Type.Happened()}, {"ID", d.ID}, {"CAUSE", string(d.Cause)},
-		{"SEVERITY", string(d.Severity)}, {"KEY", string(d.Key)}, {"PROVIDER", d.Provider}, {"SUMMARY", d.Summary},
+		{"EVENT_ID", alerts.EventID(a)},
+		{"EVENT", a.Type.Happened()},
+		{"ID", d.ID},
+		{"CAUSE", string(d.Cause)},
+		{"SEVERITY", string(d.Severity)},
+		{"KEY", string(d.Key)},
+		{"PROVIDER", d.Provider},
+		{"SUMMARY", d.Summary},
 		{"SINCE", d.Since.Format(time.RFC3339)},
 	} {
 		env = append(env, "LIVEKEY_"+v[0]+"="+alerts.Line(v[1], maxVariable))

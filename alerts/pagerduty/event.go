@@ -78,6 +78,7 @@ func severity(s alerts.Severity) string {
 		return "critical"
 	case alerts.Info:
 		return "info"
+	default:
+		return "warning"
 	}
-	return "warning"
 }

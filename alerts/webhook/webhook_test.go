@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -12,8 +13,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,6 +29,7 @@ import (
 	"github.com/livekey/livekey/alerts/alerttest"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/test/need"
 )
 
 var (
@@ -295,4 +299,53 @@ func FuzzParseSecrets(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What docs/alerts.md says about verification must be right, word by word.
+func TestThePageVerifiesASignature(t *testing.T) {
+	need.All(t, "the verification of docs/alerts.md works", need.Program("python3"))
+	page, err := os.ReadFile("../../docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := regexp.MustCompile("(?s)```python\n(.*?)```").FindSubmatch(page)
+	if code == nil {
+		t.Fatal("docs/alerts.md has no program in Python")
+	}
+	file := secretFile(t, hookSecret+"\n"+otherSecret+"\n")
+	request := make(chan []byte, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		body, _ := io.ReadAll(req.Body)
+		headers := map[string]string{}
+		for name := range req.Header {
+			headers[strings.ToLower(name)] = req.Header.Get(name)
+		}
+		text, _ := json.Marshal(map[string]any{"headers": headers, "body": string(body)})
+		request <- text
+	}))
+	defer srv.Close()
+	if err := connect(t, srv.URL, file).Send(t.Context(), alerttest.Sample()); err != nil {
+		t.Fatal(err)
+	}
+	sent := <-request
+	for _, c := range []struct {
+		rule, secret, from, to string
+		want                   string
+	}{
+		{"the first secret", hookSecret, "", "", "True"},
+		{"the second one", otherSecret, "", "", "True"},
+		{"another one", "whsec_AAAA", "", "", "False"},
+		{"another body", hookSecret, "key_dead", "key_DEAD", "False"},
+	} {
+		run := exec.CommandContext(t.Context(), "python3", "-c", string(code[1])+
+			"\nimport json, sys\nr = json.load(sys.stdin)\nprint(verify(sys.argv[1], r['headers'], r['body'].encode()))", c.secret)
+		run.Stdin = strings.NewReader(strings.ReplaceAll(string(sent), c.from, c.to))
+		if c.from == "" {
+			run.Stdin = bytes.NewReader(sent)
+		}
+		out, err := run.CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != c.want {
+			t.Errorf("%s: %s (%v), want %s", c.rule, got, err, c.want)
+		}
+	}
 }

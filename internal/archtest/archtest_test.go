@@ -38,7 +38,9 @@ func TestExceptionsAreNeeded(t *testing.T) {
 		rule    string
 		allowed allowed
 	}{
-		{"one maker of HTTP clients", makesClients}, {"one writer of files", writesFiles}, {"values are revealed in few places", reveals},
+		{"one maker of HTTP clients", makesClients},
+		{"one writer of files", writesFiles},
+		{"values are revealed in few places", reveals},
 		{"one starter of programs", startsPrograms},
 	} {
 		for pattern, why := range list.allowed {

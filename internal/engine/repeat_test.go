@@ -51,9 +51,10 @@ func (w *world) lives() {
 	pass(5 * time.Second)
 }
 
-func count(story []string, event string) (n int) {
+// again is how often a story tells of key_dead again.
+func again(story []string) (n int) {
 	for _, s := range story {
-		if s == event {
+		if s == "updated key_dead" {
 			n++
 		}
 	}
@@ -65,12 +66,12 @@ func TestWhatIsOpenIsToldAgainUntilItIsResolved(t *testing.T) {
 		f := w.withForgetful()
 		w.dies()
 		defer func() { w.stop() }()
-		before := count(f.story(), "updated key_dead")
+		before := again(f.story())
 		pass(10 * time.Minute)
-		if n := count(f.story(), "updated key_dead") - before; n != 10 {
+		if n := again(f.story()) - before; n != 10 {
 			t.Errorf("told again %d times in 10 minutes, want 10: %v", n, f.story())
 		}
-		if n := count(w.channel.story(), "updated key_dead"); n != 0 {
+		if n := again(w.channel.story()); n != 0 {
 			t.Errorf("a channel that forgets nothing was told again %d times", n)
 		}
 		if n := waiting(t, w); n != 0 {
@@ -86,7 +87,7 @@ func TestWhatIsOpenIsToldAgainUntilItIsResolved(t *testing.T) {
 			t.Errorf("told %v", s)
 		}
 		pass(time.Hour)
-		if more := f.story()[told:]; count(more, "updated key_dead") != 0 {
+		if more := f.story()[told:]; again(more) != 0 {
 			t.Errorf("told after it was resolved: %v", more)
 		}
 	})
@@ -117,11 +118,11 @@ func TestARepeaterIsToldAtOnceAfterARestart(t *testing.T) {
 		defer w.stop()
 		pass(time.Millisecond)
 		more := f.story()[told:]
-		if count(more, "updated key_dead") != 1 || f.got[told].Data.ID != id {
+		if again(more) != 1 || f.got[told].Data.ID != id {
 			t.Errorf("told %v within a millisecond", more)
 		}
 		pass(90 * time.Second)
-		if n := count(f.story()[told:], "updated key_dead"); n != 2 {
+		if n := again(f.story()[told:]); n != 2 {
 			t.Errorf("told again %d times in 90 s, want 2", n)
 		}
 	})

@@ -25,8 +25,11 @@ func TestResponses(t *testing.T) {
 	}{
 		{"a value", `{"apiVersion":"livekey.dev/v1","value":"a\u00e9\ud83d\udd11\n"}`, sources.Record{}, "aé🔑\n"},
 		{"bytes", ` {"valueBase64":"AP8=","apiVersion":"livekey.dev/v1"}` + "\n", sources.Record{}, "\x00\xff"},
-		{"all there is", `{"apiVersion":"livekey.dev/v1","value":"v","version":"v-7","createdAt":"2026-11-23T23:25:16+01:00","expiresAt":"2026-11-23T22:25:16Z"}`,
-			sources.Record{Version: "v-7", Created: day, Expires: day}, "v"},
+		{
+			"all there is", `{"apiVersion":"livekey.dev/v1","value":"v","version":"v-7","createdAt":"2026-11-23T23:25:16+01:00","expiresAt":"2026-11-23T22:25:16Z"}`,
+			sources.Record{Version: "v-7", Created: day, Expires: day},
+			"v",
+		},
 		{"null is left out", `{"apiVersion":"livekey.dev/v1","value":"v","version":null,"error":null}`, sources.Record{}, "v"},
 	} {
 		got, err := respond(answer(c.text), "")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,10 +48,8 @@ func (n *notified) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
 func (n *notified) heard(what string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, s := range n.got {
-		if s == what {
-			return nil
-		}
+	if slices.Contains(n.got, what) {
+		return nil
 	}
 	return fmt.Errorf("%q is not among %q", what, n.got)
 }

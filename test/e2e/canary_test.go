@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -23,12 +24,14 @@ import (
 
 const canaryConfig = `
 sources:
+  tool: {kind: exec, protocol: raw, command: [/bin/sh, $DIR/tool, "{path}"], refresh: 200ms}
   vault: {address: $VAULT, auth: {method: approle, role_id_file: $DIR/role-id, secret_id_file: $DIR/secret-id}}
 keys:
   A: {from: file://$DIR/source/A, provider: anthropic, base_url: $HOSTILE}
   O: {from: "file://$DIR/source/O.json#key", provider: openai, base_url: $HOSTILE}
   V: {from: "vault://secret/prod/llm#anthropic", provider: anthropic, base_url: $HOSTILE}
   E: {from: env://E_SOURCE, provider: none}
+  T: {from: tool://T, provider: anthropic, base_url: $HOSTILE}
   ODD: {from: file://$DIR/source/ODD, provider: none, form: text}
 sinks:
   app: {kind: env_file, path: $DIR/sinks/app/app.env, keys: [A, O, V, E]}
@@ -69,6 +72,19 @@ func (l *leak) newV() {
 	l.real.Put("secret", "prod/llm", map[string]any{"anthropic": v})
 }
 
+// carelessTool prints the value where it should not, and fails with it when it is told to.
+const carelessTool = `cat "$DIR/source/$1" && cat "$DIR/source/$1" >&2 && test ! -e $DIR/tool-fails`
+
+// everyChannel is one of each kind, beside the webhook. They tell the webhook's receiver, which keeps
+// what it does not take, and a file.
+const everyChannel = `
+alerts:
+  chat: {kind: slack, url_file: $DIR/hook-url}
+  duty: {kind: pagerduty, routing_key_file: $DIR/routing-key, endpoint: "$HOOK"}
+  am: {kind: alertmanager, urls: ["$HOOK"], repeat: 1s}
+  script: {kind: exec, command: [/bin/sh, -c, 'cat >>$DIR/told; env >>$DIR/told']}
+`
+
 // odd is a value that every escape writes in its own way.
 func odd() string { return `p+1/X=%&"<` + rand.Text() + `~é\#'>?` + rand.Text() + `^|{}` }
 
@@ -92,9 +108,17 @@ func newLeak(t *testing.T) *leak {
 	l.secret("E", strings.TrimPrefix(w.environ[0], "E_SOURCE="))
 	w.put("ODD", l.secret("ODD", odd()))
 	w.put("A", l.newA())
+	w.put("T", l.newA())
 	l.newO()
 	l.newV()
 	w.configure(canaryConfig)
+	must(t, os.WriteFile(w.path("tool"), []byte(os.Expand(carelessTool, func(name string) string {
+		return cmp.Or(w.vars[name], "$"+name)
+	})), 0o600))
+	must(t, os.WriteFile(w.path("hook-url"), []byte(w.hook.url), 0o600))
+	must(t, os.WriteFile(w.path("routing-key"), []byte("routing-key"), 0o600))
+	must(t, os.Mkdir(w.path("livekey.d"), 0o700))
+	must(t, os.WriteFile(w.path("livekey.d/channels.yaml"), []byte(os.Expand(everyChannel, func(name string) string { return w.vars[name] })), 0o600))
 	return l
 }
 
@@ -111,6 +135,7 @@ func TestNoValueEscapes(t *testing.T) {
 		l.issuer.begin(tr)
 		l.vault.begin(tr)
 		l.put("A", l.newA())
+		l.put("T", l.newA())
 		l.newO()
 		l.newV()
 		time.Sleep(700 * time.Millisecond)
@@ -140,9 +165,12 @@ func (l *leak) bothWays(args ...string) {
 	l.livekeyWith(40*time.Second, append(args, "--output", "json")...)
 }
 
-// badCandidates offers all that is refused, one after the other.
+// badCandidates offers all that is refused, one after the other, while a tool fails.
 func (l *leak) badCandidates() {
 	l.t.Helper()
+	must(l.t, os.WriteFile(l.path("tool-fails"), nil, 0o600))
+	defer func() { must(l.t, os.Remove(l.path("tool-fails"))) }()
+	l.bothWays("check", "T")
 	theirs := fakeissuer.Account{Organization: "7c2e8d14-1b7d-4a55-8f6e-e2e0c0ffee02"}
 	for _, content := range []string{
 		l.newA() + "\n", `"` + l.newA() + `"`, "Bearer " + l.newA(), "export A=" + l.newA(), "A=" + l.newA(),
@@ -305,6 +333,9 @@ func (l *leak) searchAll() {
 	must(l.t, err)
 	if !strings.Contains(string(log), `"level":"DEBUG"`) || len(l.printed) < 100 || len(l.hook.received()) < 5 {
 		l.t.Errorf("too little was searched: %d outputs, %d webhooks", len(l.printed), len(l.hook.received()))
+	}
+	if told, err := os.ReadFile(l.path("told")); err != nil || !strings.Contains(string(told), "LIVEKEY_CAUSE=key_dead") || !strings.Contains(string(log), "exit code 1") {
+		l.t.Errorf("no program was told of an alert (%v), or none failed", err)
 	}
 	l.t.Logf("%d values in %d bytes of %d outputs, %d webhooks and files", l.given, l.canary.searched, len(l.printed), len(l.hook.received()))
 
