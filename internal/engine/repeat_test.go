@@ -23,8 +23,24 @@ type forgetful struct {
 func (*forgetful) Repeat() time.Duration { return time.Minute }
 
 func (f *forgetful) Send(ctx context.Context, a alerts.Alert) error {
-	time.Sleep(f.slow)
+	f.mu.Lock()
+	slow := f.slow
+	f.mu.Unlock()
+	time.Sleep(slow)
 	return f.fakeChannel.Send(ctx, a)
+}
+
+func (f *forgetful) takes(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.slow = d
+}
+
+// heard is what it was told, and how often somebody tried.
+func (f *forgetful) heard() (told []alerts.Alert, tries int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.got), f.seen
 }
 
 // withForgetful adds one beside the usual channel.
@@ -77,7 +93,8 @@ func TestWhatIsOpenIsToldAgainUntilItIsResolved(t *testing.T) {
 		if n := waiting(t, w); n != 0 {
 			t.Errorf("%d repetitions are in the journal", n)
 		}
-		first, last := f.got[0].Data, f.got[len(f.got)-1]
+		got, _ := f.heard()
+		first, last := got[0].Data, got[len(got)-1]
 		if last.Data.ID != first.ID || !last.Data.Since.Equal(first.Since) || now().Sub(last.Timestamp) > time.Minute {
 			t.Errorf("told again as %s since %s at %s", last.Data.ID, last.Data.Since, last.Timestamp)
 		}
@@ -110,7 +127,8 @@ func TestARepeaterIsToldAtOnceAfterARestart(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		f := w.withForgetful()
 		w.dies()
-		id := f.got[0].Data.ID
+		got, _ := f.heard()
+		id := got[0].Data.ID
 		w.stop()
 		told := len(f.story())
 		pass(time.Hour)
@@ -118,7 +136,7 @@ func TestARepeaterIsToldAtOnceAfterARestart(t *testing.T) {
 		defer w.stop()
 		pass(time.Millisecond)
 		more := f.story()[told:]
-		if again(more) != 1 || f.got[told].Data.ID != id {
+		if got, _ = f.heard(); again(more) != 1 || got[told].Data.ID != id {
 			t.Errorf("told %v within a millisecond", more)
 		}
 		pass(90 * time.Second)
@@ -133,11 +151,12 @@ func TestRepetitionsThatFailAreNotQueued(t *testing.T) {
 		f := w.withForgetful()
 		w.dies()
 		defer func() { w.stop() }()
-		told, seen := len(f.story()), f.seen
+		got, seen := f.heard()
+		told := len(got)
 		f.fail(&alerts.RetryError{After: 10 * time.Minute, Err: errBoom})
 		pass(time.Hour)
-		if n := f.seen - seen; n < 5 || n > 7 {
-			t.Errorf("tried %d times in an hour, asked to come back after ten minutes", n)
+		if _, n := f.heard(); n-seen < 5 || n-seen > 7 {
+			t.Errorf("tried %d times in an hour, asked to come back after ten minutes", n-seen)
 		}
 		if c := w.e.Status().Channels; len(c) != 2 || c[0].Name != "am" || c[0].Error != "boom" || c[0].Waiting != 0 || c[1].Error != "" {
 			t.Errorf("channels %+v", c)
@@ -168,7 +187,7 @@ func TestAnEventIsNotHeldUpByRepetitions(t *testing.T) {
 		w.start()
 		defer w.stop()
 		pass(time.Minute + time.Second)
-		f.slow = 5 * time.Second
+		f.takes(5 * time.Second)
 		told := len(f.story())
 		for range 120 { // until a pass is under way
 			if len(f.story()) > told {
@@ -187,7 +206,8 @@ func TestAnEventIsNotHeldUpByRepetitions(t *testing.T) {
 		pass(10 * time.Minute)
 		s := f.story()
 		resolved := slices.Index(s, "resolved candidate_rejected")
-		for _, a := range f.got[resolved+1:] {
+		got, _ := f.heard()
+		for _, a := range got[resolved+1:] {
 			if a.Data.Key == "A" && a.Data.Cause == key.CandidateRejected {
 				t.Errorf("%s of A after its resolved", a.Type)
 			}
@@ -204,10 +224,10 @@ func TestARefusedRepetitionBlocksNoOther(t *testing.T) {
 		defer w.stop()
 		pass(5 * time.Second)
 		f.fail(errors.Join(errBoom, alerts.ErrRefused))
-		seen := f.seen
+		_, seen := f.heard()
 		pass(time.Minute)
-		if n := f.seen - seen; n != 2 {
-			t.Errorf("%d of 2 open alerts were tried", n)
+		if _, n := f.heard(); n-seen != 2 {
+			t.Errorf("%d of 2 open alerts were tried", n-seen)
 		}
 	}, "A", "B")
 }
