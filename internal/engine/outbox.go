@@ -31,6 +31,7 @@ type outbox struct {
 	channel alerts.Channel
 	repeat  time.Duration        // of a Repeater, else 0
 	open    func() []alerts.Data // what is open, of which every event is queued or told already
+	count   Counter
 	log     *slog.Logger
 	store   store
 
@@ -47,8 +48,11 @@ type queuedAlert struct {
 	alert alerts.Alert
 }
 
-func newOutbox(name string, c alerts.Channel, open func() []alerts.Data, log *slog.Logger, st store) *outbox {
-	o := &outbox{name: name, channel: c, open: open, log: log, store: st, kick: make(chan struct{}, 1), gone: make(chan struct{})}
+func newOutbox(name string, c alerts.Channel, open func() []alerts.Data, count Counter, log *slog.Logger, st store) *outbox {
+	o := &outbox{
+		name: name, channel: c, open: open, count: count, log: log, store: st,
+		kick: make(chan struct{}, 1), gone: make(chan struct{}),
+	}
 	if r, ok := c.(alerts.Repeater); ok {
 		o.repeat = r.Repeat()
 	}
@@ -172,6 +176,7 @@ func (o *outbox) try(ctx context.Context, a alerts.Alert) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	err := o.channel.Send(ctx, a)
+	o.count.AlertSent(o.name, err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.tried, o.err = now(), err

@@ -59,7 +59,8 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		t.Error("a dead answer was counted before there was one")
 	}
 	w.put("A", "sk-ant-api03-"+strings.Repeat("dead", 22)+"-AAAAAAAA")
-	says(`livekey_key_candidate_held{key="A",reason="rejected"} 1`, `livekey_key_state{key="A",state="live"} 1`)
+	says(`livekey_key_candidate_held{key="A",reason="rejected"} 1`, `livekey_key_state{key="A",state="live"} 1`,
+		`livekey_alerts_open{cause="candidate_rejected",severity="warning"} 1`, `livekey_alerts_sent_total{channel="ops"} 1`)
 	w.configure(config + "sinkz: {}\n")
 	d.reload()
 	says(`livekey_config_last_reload_successful 0`)
