@@ -59,7 +59,7 @@ func TestTheProviderOfThePageIsGood(t *testing.T) {
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, file := range []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "ARCHITECTURE.md", "dialects.md", "limits.md", "providers.md"} {
+	for _, file := range []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "ARCHITECTURE.md", "dialects.md", "limits.md", "providers.md", "vault.md"} {
 		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
 			if _, err := os.Stat(path.Join(path.Dir(file), m[1])); err != nil {
 				t.Errorf("%s links to %s: %v", file, m[1], err)
