@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -79,7 +80,18 @@ func TestTheProviderOfThePageIsGood(t *testing.T) {
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, file := range []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "ARCHITECTURE.md", "alerts.md", "dialects.md", "exec.md", "limits.md", "providers.md"} {
+	var files []string
+	for _, pattern := range []string{"*.md", "../*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	if len(files) < 10 {
+		t.Fatalf("only %d pages found", len(files))
+	}
+	for _, file := range files {
 		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
 			if _, err := os.Stat(path.Join(path.Dir(file), m[1])); err != nil {
 				t.Errorf("%s links to %s: %v", file, m[1], err)

@@ -44,6 +44,12 @@ type Watcher interface {
 	Watch(ctx context.Context, locs []key.Location, changed func(key.Location)) error
 }
 
+// A Keeper has work of its own between reads, such as a token to renew. Keep returns
+// when ctx ends; no read waits for it.
+type Keeper interface {
+	Keep(ctx context.Context)
+}
+
 // A Linter says, without any I/O, what is wrong with a location: an unknown
 // parameter, a path the kind cannot have. `config check` asks it.
 type Linter interface {

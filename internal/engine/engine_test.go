@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,36 @@ func TestAKeyIsProvedBeforeItIsDelivered(t *testing.T) {
 		}
 		if s := w.e.Status(); !s.Ready || s.Keys[0].Current.Outcome != key.Live {
 			t.Fatalf("status %+v", s)
+		}
+	})
+}
+
+// keeping is a source with work of its own between reads.
+type keeping struct {
+	*fakeSource
+	began, ended atomic.Int64
+}
+
+func (k *keeping) Keep(ctx context.Context) {
+	k.began.Add(1)
+	<-ctx.Done()
+	k.ended.Add(1)
+}
+
+func TestASourceKeepsItsLoginWhileItRunsAndNoLonger(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		k := &keeping{fakeSource: w.source}
+		w.setup = func(o *Options) { o.Sources["src"] = k }
+		w.source.set("K", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		pass(time.Hour)
+		if k.began.Load() != 1 || k.ended.Load() != 0 {
+			t.Errorf("begun %d times, ended %d times", k.began.Load(), k.ended.Load())
+		}
+		w.stop()
+		if k.ended.Load() != 1 {
+			t.Error("run ended before the source did")
 		}
 	})
 }

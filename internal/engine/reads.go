@@ -77,6 +77,9 @@ func (s *sourceRun) begin() {
 	if w, ok := s.backend.(sources.Watcher); ok {
 		s.e.spawn(func(ctx context.Context) { s.watch(ctx, w) })
 	}
+	if k, ok := s.backend.(sources.Keeper); ok {
+		s.e.spawn(k.Keep)
+	}
 	s.mu.Lock()
 	for _, l := range s.locations {
 		l.due = now()

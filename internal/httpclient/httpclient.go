@@ -32,10 +32,12 @@ type Options struct {
 	ServerName string // expected in the certificate, where it is not the host's
 	// ProxyEnv honors HTTPS_PROXY and NO_PROXY. The proxy then does the last
 	// look-up, so only its own address is checked here.
-	ProxyEnv   bool
-	MaxConns   int           // per host, 0: 10
-	Timeout    time.Duration // of the whole call, 0: Timeout
-	ClientCert *tls.Certificate
+	ProxyEnv bool
+	MaxConns int           // per host, 0: 10
+	Timeout  time.Duration // of the whole call, 0: Timeout
+	// ClientCertFile and ClientKeyFile, PEM, are what a server is shown that asks
+	// who calls: read again for each new connection, so that a renewed one counts.
+	ClientCertFile, ClientKeyFile string
 }
 
 // Factory makes clients. The zero Factory is ready.
@@ -60,8 +62,10 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 			return nil, fmt.Errorf("read ca_file %s: no PEM certificate inside", o.CAFile)
 		}
 	}
-	if o.ClientCert != nil {
-		tlsConf.Certificates = []tls.Certificate{*o.ClientCert}
+	if o.ClientCertFile != "" {
+		tlsConf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return clientCert(o.ClientCertFile, o.ClientKeyFile)
+		}
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata}
 	t := &http.Transport{

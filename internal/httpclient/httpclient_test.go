@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/test/servers"
 )
 
 func client(t testing.TB, o httpclient.Options) *http.Client {
@@ -246,6 +247,62 @@ func BenchmarkWarmGet(b *testing.B) {
 	for b.Loop() {
 		if _, err := get(c, srv.URL); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestClientCertificateIsReadForEachConnection(t *testing.T) {
+	var shown []string
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		shown = append(shown, fmt.Sprintf("%x", r.TLS.PeerCertificates[0].PublicKey))
+	}))
+	srv.TLS = servers.AskForCertificates()
+	srv.StartTLS()
+	defer srv.Close()
+	dir := t.TempDir()
+	ca, cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	put := func(path string, text []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
+	renew := func() {
+		for to, from := range func() map[string]string { c, k := servers.Certificate(t); return map[string]string{cert: c, key: k} }() {
+			text, err := os.ReadFile(from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(to, text)
+		}
+	}
+	renew()
+	c := client(t, httpclient.Options{CAFile: ca, ClientCertFile: cert, ClientKeyFile: key})
+	for i := range 3 {
+		if i == 2 {
+			renew()
+			c.CloseIdleConnections()
+		}
+		if _, err := get(c, srv.URL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(shown) != 3 || shown[0] != shown[1] || shown[1] == shown[2] {
+		t.Error("want one certificate twice, then another")
+	}
+
+	for rule, spoil := range map[string]func(){
+		"a key of another certificate": func() { _, other := servers.Certificate(t); text, _ := os.ReadFile(other); put(key, text) },
+		"no PEM":                       func() { put(key, []byte("hunter22")) },
+		"no file":                      func() { _ = os.Remove(key) },
+	} {
+		spoil()
+		c.CloseIdleConnections()
+		_, err := get(c, srv.URL)
+		fault, ok := errors.AsType[*httpclient.ClientCertError](err)
+		if !ok || !strings.Contains(fault.Error(), key) || strings.Contains(fault.Error(), "hunter22") {
+			t.Errorf("%s: err = %v, want the file and nothing of it", rule, err)
 		}
 	}
 }

@@ -1,171 +1,153 @@
 package vault
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"net/http"
-	"os"
+	"slices"
+	"strings"
 
-	"github.com/hashicorp/vault/api"
-
-	"github.com/livekey/livekey/internal/httpclient"
-	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/internal/config"
 )
 
-// maxCredential is the longest token or id that a file may hold.
-const maxCredential = 16 << 10
+// auth is how livekey logs in.
+type auth struct {
+	Method    string `yaml:"method"`
+	Mount     string `yaml:"mount"`     // of the method; empty: where `vault auth enable` puts it
+	Namespace string `yaml:"namespace"` // of the login; empty: the source's
+	Renew     bool   `yaml:"renew"`
 
-// tokenFile takes the token that somebody else, such as Vault Agent, keeps good in
-// a file. livekey renews no token: that is for whoever put it there.
-type tokenFile struct {
-	path string
-	seen fs.FileInfo // of the file that the last login read
+	Role            string `yaml:"role"`       // jwt, kubernetes, cert; empty: the mount's default, or any that fits
+	TokenFile       string `yaml:"token_file"` // token: Vault's; jwt, kubernetes: a signed one
+	RoleID          string `yaml:"role_id"`
+	RoleIDFile      string `yaml:"role_id_file"`
+	SecretIDFile    string `yaml:"secret_id_file"`    // none: the role binds no secret id
+	SecretIDWrapped bool   `yaml:"secret_id_wrapped"` // the file has a wrapping token
+	Username        string `yaml:"username"`
+	PasswordFile    string `yaml:"password_file"`
+
+	Token    literal `yaml:"token"`
+	JWT      literal `yaml:"jwt"`
+	SecretID literal `yaml:"secret_id"`
+	Password literal `yaml:"password"`
 }
 
-func (m *tokenFile) login(context.Context) (secret.Value, error) {
-	// Before the read: a file replaced in between is stale at once.
-	seen, err := os.Stat(m.path)
-	if err != nil {
-		return secret.Value{}, fmt.Errorf("read token: %w", err)
-	}
-	v, err := readCredential(m.path)
-	if err != nil {
-		return v, fmt.Errorf("read token: %w", err)
-	}
-	m.seen = seen
-	return v, nil
+// The methods of auth.
+const (
+	methodToken      = "token"
+	methodAppRole    = "approle"
+	methodJWT        = "jwt"
+	methodKubernetes = "kubernetes"
+	methodUserpass   = "userpass"
+	methodCert       = "cert"
+)
+
+// serviceAccountToken is where a pod finds the token that says who it is.
+const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token" //nolint:gosec // a path
+
+// A methodRule is what of auth a method takes, beside method and renew.
+type methodRule struct {
+	name    string
+	needs   []string
+	takes   []string
+	example string
 }
 
-func (m *tokenFile) stale() bool {
-	now, err := os.Stat(m.path)
-	return err == nil && (m.seen == nil || !os.SameFile(now, m.seen) ||
-		!now.ModTime().Equal(m.seen.ModTime()) || now.Size() != m.seen.Size())
+var methodRules = []methodRule{
+	{methodToken, []string{"token_file"}, nil, "{method: token, token_file: /…}"},
+	{methodAppRole, nil, []string{"role_id", "role_id_file", "secret_id_file", "secret_id_wrapped"}, "{method: approle, role_id_file: /…, secret_id_file: /…}"},
+	{methodJWT, []string{"token_file"}, []string{"role"}, "{method: jwt, role: livekey, token_file: /…}"},
+	{methodKubernetes, []string{"role"}, []string{"token_file"}, "{method: kubernetes, role: livekey}"},
+	{methodUserpass, []string{"username", "password_file"}, nil, "{method: userpass, username: livekey, password_file: /…}"},
+	{methodCert, nil, []string{"role"}, "{method: cert}, with client_cert_file and client_key_file beside auth"},
 }
 
-func (m *tokenFile) leases() bool { return false }
-
-// tokenVariable takes VAULT_TOKEN, which cannot change while livekey runs.
-type tokenVariable struct{}
-
-func (tokenVariable) login(context.Context) (secret.Value, error) {
-	v, err := credential([]byte(os.Getenv(api.EnvVaultToken)))
-	if err != nil {
-		return v, fmt.Errorf("read %s: %w", api.EnvVaultToken, err)
+func methodNames() string {
+	names := make([]string, len(methodRules))
+	for i, r := range methodRules {
+		names[i] = r.name
 	}
-	return v, nil
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
-func (tokenVariable) stale() bool  { return false }
-func (tokenVariable) leases() bool { return false }
+// literal is a secret written into the config. It is refused and never decoded.
+type literal struct{}
 
-// appRole logs in with a role id and a secret id, read again for each login.
-type appRole struct {
-	client *client
-	auth   auth
+// UnmarshalConfig refuses whatever is there.
+func (*literal) UnmarshalConfig(n config.Node) error {
+	return n.Fault("", "a secret does not belong in the config: put it in a file that only livekey may read, "+
+		"and name that file in token_file, secret_id_file or password_file")
 }
 
-func (m *appRole) stale() bool  { return false }
-func (m *appRole) leases() bool { return true }
-
-func (m *appRole) login(ctx context.Context) (secret.Value, error) {
-	v, err := m.ask(ctx)
-	if err != nil {
-		return v, fmt.Errorf("log in at auth/%s: %w", m.auth.Mount, err)
+// said are the fields that the config fills in, but method, namespace and renew.
+func (a *auth) said() []string {
+	var said []string
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"mount", a.Mount != ""},
+		{"role", a.Role != ""},
+		{"token_file", a.TokenFile != ""},
+		{"role_id", a.RoleID != ""},
+		{"role_id_file", a.RoleIDFile != ""},
+		{"secret_id_file", a.SecretIDFile != ""},
+		{"secret_id_wrapped", a.SecretIDWrapped},
+		{"username", a.Username != ""},
+		{"password_file", a.PasswordFile != ""},
+	} {
+		if f.set {
+			said = append(said, f.name)
+		}
 	}
-	return v, nil
+	return said
 }
 
-func (m *appRole) ask(ctx context.Context) (secret.Value, error) {
-	body, err := m.credentials()
-	if err != nil {
-		return secret.Value{}, err
+// check finds what is wrong with auth, and fills in its defaults. fault places a fault.
+func (a *auth) check(fault func(field, format string, args ...any)) {
+	i := slices.IndexFunc(methodRules, func(r methodRule) bool { return r.name == a.Method })
+	if i < 0 {
+		fault("auth.method", "must be %s", methodNames())
+		return
 	}
-	defer clear(body)
-	ans, err := m.client.do(ctx, call{method: http.MethodPost, path: "auth/" + m.auth.Mount + "/login", body: body})
-	if err != nil {
-		return secret.Value{}, err
-	}
-	defer clear(ans.body)
-	switch {
-	case ans.status == http.StatusOK:
-		return tokenOf(ans)
-	case ans.says(noRoute), ans.denied():
-		// To an unknown mount Vault says 403 here, so that nobody can probe for one.
-		return secret.Value{}, fmt.Errorf("%w (%d): is the AppRole method enabled there (auth.mount), and the role bound to this machine's address?",
-			ErrLogin, ans.status)
-	case ans.status == http.StatusBadRequest:
-		return secret.Value{}, fmt.Errorf("%w (400): role id and secret id do not belong together, or the secret id has expired or is used up: "+
-			"write a new one to auth.secret_id_file", ErrLogin)
-	default:
-		return secret.Value{}, ans.unavailable()
-	}
-}
-
-// credentials is the body of the login.
-func (m *appRole) credentials() ([]byte, error) {
-	ids := map[string]string{"role_id": m.auth.RoleID}
-	for name, path := range map[string]string{"role_id": m.auth.RoleIDFile, "secret_id": m.auth.SecretIDFile} {
-		if path == "" {
+	rule, said := methodRules[i], a.said()
+	for _, field := range said {
+		if field == "mount" && rule.name != methodToken || slices.Contains(rule.needs, field) || slices.Contains(rule.takes, field) {
 			continue
 		}
-		v, err := readCredential(path)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		ids[name] = string(v.Reveal())
+		fault("auth."+field, "does not belong to method %s: write %s", rule.name, rule.example)
 	}
-	return json.Marshal(ids)
-}
-
-// tokenOf takes the token out of the answer to a login.
-func tokenOf(ans answer) (secret.Value, error) {
-	s, err := api.ParseSecret(bytes.NewReader(ans.body))
-	if err != nil || s == nil || s.Auth == nil {
-		return secret.Value{}, fmt.Errorf("%w: status 200 without a token; does the address lead to Vault?", ErrAnswer)
-	}
-	v, err := credential([]byte(s.Auth.ClientToken))
-	if err != nil {
-		return v, fmt.Errorf("%w: the token that it gave %w", ErrAnswer, err)
-	}
-	return v, nil
-}
-
-// readCredential reads a token or an id from a file, without the blanks around it
-// with which such files end.
-func readCredential(path string) (secret.Value, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := httpclient.ReadAll(f, maxCredential)
-	if errors.Is(err, httpclient.ErrTooLarge) {
-		return secret.Value{}, fmt.Errorf("%s is longer than %d bytes: it must hold the credential and nothing else", path, maxCredential)
-	}
-	if err != nil {
-		return secret.Value{}, err
-	}
-	v, err := credential(text)
-	if err != nil {
-		return v, fmt.Errorf("%s %w", path, err)
-	}
-	return v, nil
-}
-
-// credential trims text, which it takes over, and refuses what no header can carry.
-func credential(text []byte) (secret.Value, error) {
-	text = bytes.TrimSpace(text)
-	if len(text) == 0 {
-		return secret.Value{}, errors.New("is empty")
-	}
-	for _, b := range text {
-		if b <= ' ' || b > '~' {
-			return secret.Value{}, errors.New("has a blank or a control character inside: it must be the credential and nothing else")
+	for _, field := range rule.needs {
+		if !slices.Contains(said, field) {
+			fault("auth."+field, "is missing: write %s", rule.example)
 		}
 	}
-	return secret.New(text), nil
+	if rule.name == methodAppRole {
+		a.checkAppRole(fault)
+	}
+	if a.Mount == "" {
+		a.Mount = rule.name
+	}
+	if a.Method == methodKubernetes && a.TokenFile == "" {
+		a.TokenFile = serviceAccountToken
+	}
+	for _, f := range []struct{ name, value string }{{"mount", a.Mount}, {"namespace", a.Namespace}, {"username", a.Username}} {
+		if f.value == "" {
+			continue
+		}
+		if err := checkSegments(f.value); err != nil {
+			fault("auth."+f.name, "%v", err)
+		} else if f.name == "username" && strings.Contains(f.value, "/") {
+			fault("auth.username", "a user's name has no slash")
+		}
+	}
+}
+
+func (a *auth) checkAppRole(fault func(field, format string, args ...any)) {
+	switch {
+	case a.RoleID == "" && a.RoleIDFile == "":
+		fault("auth.role_id_file", "is missing: method approle needs role_id or role_id_file")
+	case a.RoleID != "" && a.RoleIDFile != "":
+		fault("auth.role_id", "say role_id or role_id_file, not both")
+	}
+	if a.SecretIDWrapped && a.SecretIDFile == "" {
+		fault("auth.secret_id_file", "is missing: secret_id_wrapped says that it has a wrapping token")
+	}
 }

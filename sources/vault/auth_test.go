@@ -1,8 +1,10 @@
 package vault_test
 
 import (
+	"encoding/pem"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/sources"
 	"github.com/livekey/livekey/sources/vault"
+	"github.com/livekey/livekey/test/servers"
 )
 
 func TestTokenFileIsReadAgain(t *testing.T) {
@@ -254,4 +257,51 @@ func TestEnvironmentCountsOnlyIfTheConfigSaysSo(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "VAULT_ADDR") || !strings.Contains(err.Error(), "must be https") {
 		t.Errorf("VAULT_ADDR without TLS: err = %v", err)
 	}
+}
+
+func TestVariablesOfVaultsClientFillInWhatIsLeftOut(t *testing.T) {
+	r := newRecorder(t)
+	tls := newCrowd(t, true)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tls.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cert, key := servers.Certificate(t)
+
+	t.Run("BAO_ before VAULT_, and the entry before both", func(t *testing.T) {
+		t.Setenv("VAULT_ADDR", "http://127.0.0.1:1")
+		t.Setenv("BAO_ADDR", r.URL)
+		t.Setenv("VAULT_TOKEN", "hvs.not-this")
+		t.Setenv("BAO_TOKEN", "hvs.this")
+		t.Setenv("VAULT_NAMESPACE", "team")
+		for _, settings := range []string{"environment: true, kv: 1", "environment: true, kv: 1, namespace: own"} {
+			if _, err := open(t, "{%s}", settings).Fetch(t.Context(), at("secret/a")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		saw := r.requests()
+		for i, want := range []string{"GET secret/a ns=team token=hvs.this ", "GET secret/a ns=own token=hvs.this "} {
+			if len(saw) != 2 || saw[i] != want {
+				t.Errorf("Vault saw %q, want %q", saw, want)
+			}
+		}
+	})
+	t.Run("what TLS takes", func(t *testing.T) {
+		t.Setenv("VAULT_ADDR", tls.URL)
+		t.Setenv("VAULT_CACERT", ca)
+		t.Setenv("VAULT_CLIENT_CERT", cert)
+		src := open(t, "{environment: true, auth: {method: cert}}")
+		_, err := src.Fetch(t.Context(), at("secret/a"))
+		if err == nil || !strings.Contains(err.Error(), "VAULT_CLIENT_KEY") {
+			t.Errorf("a certificate without its key: err = %v", err)
+		}
+		t.Setenv("VAULT_CLIENT_KEY", key)
+		if _, err := src.Fetch(t.Context(), at("secret/a")); err != nil || tls.logins[0] == "" {
+			t.Errorf("err = %v, logins with %q", err, tls.logins)
+		}
+		t.Setenv("VAULT_TLS_SERVER_NAME", "elsewhere.example.org")
+		if _, err := open(t, "{environment: true, auth: {method: cert}}").Fetch(t.Context(), at("secret/a")); err == nil {
+			t.Error("VAULT_TLS_SERVER_NAME does not count")
+		}
+	})
 }

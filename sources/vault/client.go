@@ -17,18 +17,22 @@ import (
 
 // client makes single requests: no retry, no redirect, a bounded answer.
 type client struct {
-	base      *url.URL
-	namespace string
-	http      *http.Client
+	base *url.URL
+	http *http.Client
 }
 
 // call is one request: path is what follows /v1/, unescaped.
 type call struct {
 	method, path string
+	namespace    string // empty or root: without
 	query        url.Values
 	token        secret.Value // empty: without
 	body         []byte       // JSON
 }
+
+// rootNamespace is how the config names the namespace above all others, where
+// leaving it out means another.
+const rootNamespace = "root"
 
 // answer is what Vault, or somebody in its place, said.
 type answer struct {
@@ -48,8 +52,8 @@ func (c *client) do(ctx context.Context, k call) (answer, error) {
 	if len(k.body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.namespace != "" {
-		req.Header.Set(api.NamespaceHeaderName, c.namespace)
+	if k.namespace != "" && k.namespace != rootNamespace {
+		req.Header.Set(api.NamespaceHeaderName, k.namespace)
 	}
 	if k.token.Len() > 0 {
 		req.Header.Set(api.AuthHeaderName, string(k.token.Reveal()))
@@ -69,6 +73,7 @@ func (c *client) do(ctx context.Context, k call) (answer, error) {
 // transportError keeps what callers branch on and what a person can act on.
 func transportError(ctx context.Context, err error) error {
 	var unknown x509.UnknownAuthorityError
+	var ours *httpclient.ClientCertError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -78,6 +83,8 @@ func transportError(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: longer than %d bytes", ErrAnswer, httpclient.MaxBackendBody)
 	case errors.As(err, &unknown):
 		return errors.New("the certificate is signed by an authority that this machine does not know: name its root in ca_file")
+	case errors.As(err, &ours):
+		return ours
 	default:
 		return secret.Scrub(err)
 	}

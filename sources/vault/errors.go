@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
@@ -16,6 +17,8 @@ var (
 	ErrDenied     = errors.New("permission denied")
 	ErrLogin      = errors.New("login refused")
 	ErrNoMount    = errors.New("nothing is mounted")
+	ErrVersion    = errors.New("another version of the KV engine")
+	ErrDeleted    = errors.New("deleted")
 	ErrSealed     = errors.New("Vault is sealed")
 	ErrStandby    = errors.New("this node of Vault is a standby")
 	ErrRedirected = errors.New("redirected")
@@ -26,9 +29,11 @@ var (
 // Phrases in Vault's errors that tell one case of a status from another.
 const (
 	noRoute      = "no handler for route"
+	noToken      = "invalid token"
 	isSealed     = "Vault is sealed"
 	noActiveNode = "active cluster node not found"
 	upgrading    = "Upgrading from non-versioned to versioned"
+	isVersioned  = "Invalid path for a versioned K/V secrets engine" // a warning, not an error
 )
 
 // Statuses by which a node says that it is a standby.
@@ -40,15 +45,19 @@ const (
 // says tells whether one of Vault's errors has phrase in it.
 func (a answer) says(phrase string) bool {
 	var e api.ErrorResponse
-	if json.Unmarshal(a.body, &e) != nil {
-		return false
+	return json.Unmarshal(a.body, &e) == nil && containsPhrase(e.Errors, phrase)
+}
+
+// warns tells the same of Vault's warnings.
+func (a answer) warns(phrase string) bool {
+	var w struct {
+		Warnings []string `json:"warnings"`
 	}
-	for _, text := range e.Errors {
-		if strings.Contains(text, phrase) {
-			return true
-		}
-	}
-	return false
+	return json.Unmarshal(a.body, &w) == nil && containsPhrase(w.Warnings, phrase)
+}
+
+func containsPhrase(texts []string, phrase string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, phrase) })
 }
 
 // health is what sys/health answers; a load balancer may answer with it for others.
@@ -59,17 +68,24 @@ func (a answer) health() (h api.HealthResponse) {
 	return h
 }
 
-// denied says whether Vault itself answered 403. A firewall's page is no reason to log in again.
-func (a answer) denied() bool {
+// complains says whether the answer has errors as Vault writes them. A firewall's page has none.
+func (a answer) complains() bool {
 	var e api.ErrorResponse
-	return a.status == http.StatusForbidden && json.Unmarshal(a.body, &e) == nil && len(e.Errors) > 0
+	return json.Unmarshal(a.body, &e) == nil && len(e.Errors) > 0
+}
+
+// denied says whether Vault itself answered 403. A firewall's page is no reason to log in again.
+func (a answer) denied() bool { return a.status == http.StatusForbidden && a.complains() }
+
+// bad says whether Vault itself answered 400, and for what it was asked, not for the moment.
+func (a answer) bad() bool {
+	return a.status == http.StatusBadRequest && a.complains() && !a.says(isSealed) && !a.says(upgrading)
 }
 
 // refusal is the error for an answer to a read that is neither a record nor "not found".
 func (a answer) refusal(at location) error {
 	if a.denied() {
-		return fmt.Errorf("%w (403), with a fresh token too: the token's policy must say path %q { capabilities = [\"read\"] }",
-			ErrDenied, at.apiPath())
+		return fmt.Errorf("%w (403), with a fresh token too: the token's policy must say %s", ErrDenied, at.policy())
 	}
 	return a.unavailable()
 }

@@ -33,6 +33,10 @@ type backend interface {
 	RevokeRoleTokens(mount string)
 	Requests(prefix string) int
 	MountKV2(mount string)
+	MountKV1(mount string)
+	PutKV1(mount, path string, data map[string]any)
+	Unmount(mount string)
+	WrapSecretID(mount, role string, ttl time.Duration) string
 }
 
 // eachVault runs test against the fake and, in `make test`, against a real Vault.
@@ -53,7 +57,8 @@ type fake struct {
 
 	mu       sync.Mutex
 	sealed   bool
-	mounts   map[string]map[string]*fakeSecret
+	mounts   map[string]*fakeMount
+	wrapped  map[string]fakeWrap // wrapping token: what is in it
 	policies map[string][]string // name: paths that may be read
 	tokens   map[string][]string // token: policies
 	roles    map[string]*fakeRole
@@ -61,6 +66,14 @@ type fake struct {
 	requests []string
 	serial   int
 }
+
+type fakeMount struct {
+	kv      int
+	secrets map[string]*fakeSecret
+	plain   map[string]map[string]any // of version 1
+}
+
+type fakeWrap struct{ path, secretID string }
 
 type fakeSecret struct{ versions []*fakeVersion }
 
@@ -80,11 +93,13 @@ type fakeRole struct {
 func newFake(t *testing.T) *fake {
 	f := &fake{
 		t:        t,
-		mounts:   map[string]map[string]*fakeSecret{"secret": {}},
+		mounts:   make(map[string]*fakeMount),
+		wrapped:  make(map[string]fakeWrap),
 		policies: make(map[string][]string),
 		tokens:   make(map[string][]string),
 		roles:    make(map[string]*fakeRole),
 	}
+	f.MountKV2("secret")
 	f.server = httptest.NewServer(f)
 	t.Cleanup(f.server.Close)
 	return f
@@ -104,15 +119,25 @@ func (f *fake) change(do func()) {
 }
 
 func (f *fake) MountKV2(mount string) {
-	f.change(func() { f.mounts[mount] = make(map[string]*fakeSecret) })
+	f.change(func() { f.mounts[mount] = &fakeMount{kv: 2, secrets: make(map[string]*fakeSecret)} })
 }
+
+func (f *fake) MountKV1(mount string) {
+	f.change(func() { f.mounts[mount] = &fakeMount{kv: 1, plain: make(map[string]map[string]any)} })
+}
+
+func (f *fake) PutKV1(mount, path string, data map[string]any) {
+	f.change(func() { f.mounts[mount].plain[path] = data })
+}
+
+func (f *fake) Unmount(mount string) { f.change(func() { delete(f.mounts, mount) }) }
 
 func (f *fake) Put(mount, path string, data map[string]any) (version int) {
 	f.change(func() {
-		s := f.mounts[mount][path]
+		s := f.mounts[mount].secrets[path]
 		if s == nil {
 			s = &fakeSecret{}
-			f.mounts[mount][path] = s
+			f.mounts[mount].secrets[path] = s
 		}
 		s.versions = append(s.versions, &fakeVersion{data: data, created: time.Now()})
 		version = len(s.versions)
@@ -122,7 +147,7 @@ func (f *fake) Put(mount, path string, data map[string]any) (version int) {
 
 func (f *fake) each(mount, path string, versions []int, do func(*fakeVersion)) {
 	f.change(func() {
-		all := f.mounts[mount][path].versions
+		all := f.mounts[mount].secrets[path].versions
 		if len(versions) == 0 {
 			versions = []int{len(all)}
 		}
@@ -141,7 +166,7 @@ func (f *fake) Destroy(mount, path string, versions ...int) {
 }
 
 func (f *fake) DeleteMetadata(mount, path string) {
-	f.change(func() { delete(f.mounts[mount], path) })
+	f.change(func() { delete(f.mounts[mount].secrets, path) })
 }
 
 func (f *fake) Seal()   { f.change(func() { f.sealed = true }) }
@@ -177,6 +202,15 @@ func (f *fake) NewSecretID(_, role string) (id string) {
 	return id
 }
 
+func (f *fake) WrapSecretID(mount, role string, _ time.Duration) (token string) {
+	id := f.NewSecretID(mount, role)
+	f.change(func() {
+		token = f.next("hvs.fake-wrapping-")
+		f.wrapped[token] = fakeWrap{"auth/" + mount + "/role/" + role + "/secret-id", id}
+	})
+	return token
+}
+
 func (f *fake) RevokeRoleTokens(string) {
 	f.change(func() {
 		for _, token := range f.issued {
@@ -208,6 +242,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusPreconditionFailed, "missing 'X-Vault-Request' header")
 	case r.Method == http.MethodPost && strings.HasSuffix(path, "/login"):
 		f.serveLogin(w, r, strings.TrimSuffix(strings.TrimPrefix(path, "auth/"), "/login"))
+	case r.Method == http.MethodPost && strings.HasPrefix(path, "sys/wrapping/"):
+		f.serveWrapped(w, r, path)
 	case r.Method == http.MethodGet:
 		f.serveRead(w, r, path)
 	default:
@@ -244,23 +280,84 @@ func (f *fake) serveLogin(w http.ResponseWriter, r *http.Request, mount string) 
 	refuse(w, http.StatusBadRequest, "invalid role or secret ID")
 }
 
+func (f *fake) serveWrapped(w http.ResponseWriter, r *http.Request, path string) {
+	in := struct{ Token string }{r.Header.Get("X-Vault-Token")}
+	_ = json.NewDecoder(r.Body).Decode(&in)
+	held, ok := f.wrapped[in.Token]
+	switch {
+	case !ok:
+		refuse(w, http.StatusBadRequest, "wrapping token is not valid or does not exist")
+	case path == "sys/wrapping/lookup":
+		reply(w, http.StatusOK, map[string]any{"data": map[string]any{"creation_path": held.path, "creation_ttl": 60}})
+	default:
+		delete(f.wrapped, in.Token)
+		reply(w, http.StatusOK, map[string]any{"data": map[string]any{"secret_id": held.secretID, "secret_id_num_uses": 0}})
+	}
+}
+
+// servePreflight answers where the mount of a path ends, to whom may read anything in it.
+func (f *fake) servePreflight(w http.ResponseWriter, path string, policies []string) {
+	for name, mount := range f.mounts {
+		inside := func(policy string) bool {
+			return policy == "root" || slices.ContainsFunc(f.policies[policy], func(p string) bool { return strings.HasPrefix(p, name+"/") })
+		}
+		if strings.HasPrefix(path, name+"/") && slices.ContainsFunc(policies, inside) {
+			var options map[string]string
+			if mount.kv == 2 {
+				options = map[string]string{"version": "2"}
+			}
+			reply(w, http.StatusOK, map[string]any{"data": map[string]any{"path": name + "/", "type": "kv", "options": options}})
+			return
+		}
+	}
+	refuse(w, http.StatusForbidden, fmt.Sprintf("preflight capability check returned 403, please ensure client's policies grant access to path %q", path+"/"))
+}
+
+// mountOf is the mount that a path of the API lies in, and what follows its name.
+func (f *fake) mountOf(path string) (mount *fakeMount, rest string) {
+	for name, m := range f.mounts {
+		if behind, ok := strings.CutPrefix(path, name+"/"); ok {
+			return m, behind
+		}
+	}
+	return nil, ""
+}
+
 func (f *fake) serveRead(w http.ResponseWriter, r *http.Request, path string) {
 	policies, ok := f.tokens[r.Header.Get("X-Vault-Token")]
 	if !ok {
 		refuse(w, http.StatusForbidden, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
 		return
 	}
+	if asked, ok := strings.CutPrefix(path, "sys/internal/ui/mounts/"); ok {
+		f.servePreflight(w, asked, policies)
+		return
+	}
 	if !slices.ContainsFunc(policies, func(p string) bool { return p == "root" || f.mayRead(p, path) }) {
 		refuse(w, http.StatusForbidden, "permission denied")
 		return
 	}
-	mount, secretPath, _ := strings.Cut(path, "/data/")
-	secrets, ok := f.mounts[mount]
-	if !ok {
+	mount, rest := f.mountOf(path)
+	if mount == nil {
 		refuse(w, http.StatusNotFound, fmt.Sprintf("no handler for route %q. route entry not found.", path))
 		return
 	}
-	s := secrets[secretPath]
+	if mount.kv == 1 {
+		if data, ok := mount.plain[rest]; ok {
+			reply(w, http.StatusOK, map[string]any{"request_id": "r", "lease_duration": 2764800, "data": data})
+			return
+		}
+		refuse(w, http.StatusNotFound)
+		return
+	}
+	secretPath, versioned := strings.CutPrefix(rest, "data/")
+	if !versioned {
+		reply(w, http.StatusNotFound, map[string]any{"data": nil, "warnings": []string{
+			"Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use.",
+		}})
+		return
+	}
+	s := mount.secrets[secretPath]
 	n := 0
 	if s != nil {
 		n = len(s.versions)

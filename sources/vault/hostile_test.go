@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,14 +24,23 @@ const (
 	tok    = "hvs.canary-token-4kT9wPz2Q"
 )
 
-// against makes two sources at address, one that reads at once and one that logs
-// in first, with a timeout that a test can wait for.
+// against makes sources at address that differ in what they ask first, with a timeout
+// that a test can wait for.
 func against(t *testing.T, address string) map[string]sources.Source {
 	t.Helper()
-	return map[string]sources.Source{
-		"read":  open(t, "{address: %q, timeout: 500ms, auth: {method: token, token_file: %q}}", address, tempFile(t, tok)),
-		"login": open(t, "{address: %q, timeout: 500ms, auth: {method: approle, role_id: r, secret_id_file: %q}}", address, tempFile(t, tok)),
+	made := make(map[string]sources.Source)
+	for step, settings := range map[string]string{
+		"read":    "kv: 2, auth: {method: token, token_file: %[1]q}",
+		"read v1": "kv: 1, auth: {method: token, token_file: %[1]q}",
+		"mount":   "auth: {method: token, token_file: %[1]q}",
+		"approle": "auth: {method: approle, role_id: r, secret_id_file: %[1]q}",
+		"unwrap":  "auth: {method: approle, role_id: r, secret_id_file: %[1]q, secret_id_wrapped: true}",
+		"jwt":     "auth: {method: jwt, token_file: %[1]q}",
+		"user":    "auth: {method: userpass, username: u, password_file: %[1]q}",
+	} {
+		made[step] = open(t, "{address: %[2]q, timeout: 500ms, "+settings+"}", tempFile(t, tok), address)
 	}
+	return made
 }
 
 // TestFarEndThatMisbehaves holds every answer that is not Vault's to: an end in
@@ -190,35 +200,6 @@ func TestRedirectTargetSeesNoRequest(t *testing.T) {
 	}
 }
 
-func TestNoMoreThanTenReadsAtOnce(t *testing.T) {
-	var now, most atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if n := now.Add(1); n > most.Load() {
-			most.Store(n)
-		}
-		time.Sleep(5 * time.Millisecond)
-		now.Add(-1)
-		refuse(w, http.StatusNotFound)
-	}))
-	defer server.Close()
-	src := open(t, "{address: %q, auth: {method: token, token_file: %q}}", server.URL, tempFile(t, tok))
-	done := make(chan error)
-	for range 100 {
-		go func() {
-			_, err := src.Fetch(t.Context(), at("secret/a"))
-			done <- err
-		}()
-	}
-	for range 100 {
-		if err := <-done; !errors.Is(err, key.ErrNotFound) {
-			t.Error(err)
-		}
-	}
-	if n := most.Load(); n > 10 {
-		t.Errorf("%d requests at once, want at most 10", n)
-	}
-}
-
 func TestCanceledReadEndsAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -256,4 +237,81 @@ func TestReadsBehindASlowOneEndToo(t *testing.T) {
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("40 reads with a timeout of 500ms took %s", took)
 	}
+}
+
+// TestFarEndThatAnswersRenewalsWithValues: what is logged about a token quotes nothing.
+func TestFarEndThatAnswersRenewalsWithValues(t *testing.T) {
+	for _, test := range []struct {
+		rule   string
+		status int
+		body   string
+	}{
+		{"a refusal", 400, `{"errors":["` + canary + `"]}`},
+		{"a denial", 403, `{"errors":["` + canary + ` permission denied"]}`},
+		{"a page", 200, "<html>" + canary},
+		{"JSON of somebody else", 200, `{"auth":"` + canary + `","data":{"ttl":"` + canary + `"}}`},
+		{"another token, which no header carries", 200, `{"auth":{"client_token":"a b ` + canary + `"},"data":{"ttl":1,"renewable":true}}`},
+		{"an outage", 503, `{"errors":["` + canary + `"]}`},
+	} {
+		for what, settings := range map[string]string{
+			"of a login":  "{method: userpass, username: u, password_file: %q}",
+			"from a file": "{method: token, token_file: %q}",
+		} {
+			t.Run(test.rule+" "+what, func(t *testing.T) {
+				t.Parallel()
+				var asked atomic.Int64
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch {
+					case strings.HasSuffix(r.URL.Path, "-self"):
+						asked.Add(1)
+						w.WriteHeader(test.status)
+						_, _ = io.WriteString(w, test.body)
+					case r.Method == http.MethodPost:
+						reply(w, http.StatusOK, map[string]any{"auth": map[string]any{"client_token": tok, "lease_duration": 1, "renewable": true}})
+					default:
+						reply(w, http.StatusOK, map[string]any{"data": map[string]any{"k": canary}})
+					}
+				}))
+				defer server.Close()
+				var log lockedText
+				src := openLogging(t, &log, "{address: %q, kv: 1, auth: "+fmt.Sprintf(settings, tempFile(t, tok))+"}", server.URL)
+				keep(t, src)
+				if _, err := src.Fetch(t.Context(), at("secret/a")); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "question about the token", func() error {
+					if asked.Load() == 0 {
+						return errors.New("none yet")
+					}
+					return nil
+				})
+				time.Sleep(20 * time.Millisecond)
+				if _, err := src.Fetch(t.Context(), at("secret/a")); err != nil {
+					t.Errorf("a read stops because of it: %v", err)
+				}
+				if text := log.String(); strings.Contains(text, "canary") || strings.Contains(text, canary[10:18]) {
+					t.Errorf("the log quotes a value:\n%s", text)
+				}
+			})
+		}
+	}
+}
+
+// lockedText is what a logger wrote.
+type lockedText struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	return len(p), nil
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
 }

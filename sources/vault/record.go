@@ -44,33 +44,70 @@ func (m *moment) UnmarshalJSON(text []byte) error {
 // record turns an answer to a read of at into a Record or an error. It takes the body.
 func (a answer) record(at location) (sources.Record, error) {
 	defer clear(a.body) // what a Record keeps is a copy
-	if a.status != http.StatusOK && a.status != http.StatusNotFound {
+	switch {
+	case a.status != http.StatusOK && a.status != http.StatusNotFound:
 		return sources.Record{}, a.refusal(at)
+	case at.kv == 1:
+		return a.unversioned(at)
+	default:
+		return a.versioned(at)
 	}
+}
+
+// unversioned reads the answer of a KV engine of version 1, which knows of a secret
+// no number and no time.
+func (a answer) unversioned(at location) (sources.Record, error) {
+	var p struct {
+		Errors *[]string       `json:"errors"`
+		Data   json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(a.body, &p); err != nil {
+		return sources.Record{}, a.foreign()
+	}
+	if a.status == http.StatusNotFound {
+		if a.warns(isVersioned) {
+			return sources.Record{}, fmt.Errorf("%w: %s/ is of version 2, and was taken for version 1 (%w)", ErrVersion, at.mount, ErrAnswer)
+		}
+		return sources.Record{}, payload{Errors: p.Errors}.notFound(at, a)
+	}
+	return recordOf(p.Data)
+}
+
+// recordOf makes a Record of a secret's data, as Vault spelled it.
+func recordOf(data json.RawMessage) (sources.Record, error) {
+	if !bytes.HasPrefix(data, []byte("{")) {
+		return sources.Record{}, fmt.Errorf("%w: the data of the secret is no JSON object", ErrAnswer)
+	}
+	return sources.Record{Data: secret.New(data)}, nil
+}
+
+// foreign is the error for an answer that is not in Vault's JSON. What the decoder
+// says quotes the body.
+func (a answer) foreign() error {
+	return fmt.Errorf("%w: status %d without Vault's JSON; does the address lead to Vault?", ErrAnswer, a.status)
+}
+
+// versioned reads the answer of a KV engine of version 2.
+func (a answer) versioned(at location) (sources.Record, error) {
 	var p payload
 	if err := json.Unmarshal(a.body, &p); err != nil {
-		// What the decoder says quotes the body.
-		return sources.Record{}, fmt.Errorf("%w: status %d without Vault's JSON; does the address lead to Vault?", ErrAnswer, a.status)
+		return sources.Record{}, a.foreign()
 	}
 	if a.status == http.StatusNotFound {
 		return sources.Record{}, p.notFound(at, a)
 	}
 	if p.Data == nil || p.Data.Metadata == nil || p.Data.Metadata.Version < 1 {
-		return sources.Record{}, fmt.Errorf("%w: no KV version 2 record; is %s/ a KV engine of version 2?", ErrAnswer, at.mount)
+		return sources.Record{}, fmt.Errorf("%w: no KV version 2 record; is %s/ a KV engine of version 2? (%w)", ErrAnswer, at.mount, ErrVersion)
 	}
 	data, meta := p.Data.Data, p.Data.Metadata
-	if !bytes.HasPrefix(data, []byte("{")) {
-		return sources.Record{}, fmt.Errorf("%w: the data of the secret is no JSON object", ErrAnswer)
-	}
 	if at.version != 0 && meta.Version != at.version {
 		return sources.Record{}, fmt.Errorf("%w: asked for version %d, told version %d", ErrAnswer, at.version, meta.Version)
 	}
-	r := sources.Record{
-		Data:    secret.New(data),
-		Version: versionID(meta.Version),
-		Number:  meta.Version,
-		Created: meta.CreatedTime.UTC(),
+	r, err := recordOf(data)
+	if err != nil {
+		return r, err
 	}
+	r.Version, r.Number, r.Created = versionID(meta.Version), meta.Version, meta.CreatedTime.UTC()
 	if meta.Version > 1 {
 		r.Previous = versionID(meta.Version - 1)
 	}
@@ -86,27 +123,28 @@ func (p payload) notFound(at location, a answer) error {
 	if p.Data != nil && p.Data.Metadata != nil {
 		meta := p.Data.Metadata
 		if meta.Destroyed {
-			return fmt.Errorf("version %d is destroyed, and its data gone for good: write a new version: %w", meta.Version, key.ErrNotFound)
+			return fmt.Errorf("version %d is destroyed, and its data gone for good: write a new version: %w (%w)",
+				meta.Version, key.ErrNotFound, ErrDeleted)
 		}
-		return fmt.Errorf("version %d was deleted at %s (`vault kv undelete -mount=%s -versions=%d %s` brings it back): %w",
-			meta.Version, meta.DeletionTime.UTC().Format(time.RFC3339), at.mount, meta.Version, at.path, key.ErrNotFound)
+		return fmt.Errorf("version %d was deleted at %s (`vault kv undelete -mount=%s -versions=%d %s` brings it back): %w (%w)",
+			meta.Version, meta.DeletionTime.UTC().Format(time.RFC3339), at.mount, meta.Version, at.path, key.ErrNotFound, ErrDeleted)
 	}
 	switch {
 	case p.Errors == nil:
-		return fmt.Errorf("%w: status 404 without Vault's JSON; does the address lead to Vault?", ErrAnswer)
+		return a.foreign()
 	case a.says(noRoute):
-		return fmt.Errorf("%w at %s/ (%w): see `vault secrets list`; a mount with slashes is named with ?mount=",
-			ErrNoMount, at.mount, key.ErrNotFound)
+		return fmt.Errorf("%w at %s/ (%w): see `vault secrets list`; a mount with slashes is named with ?mount=, "+
+			"or found by livekey where kv is left out", ErrNoMount, at.mount, key.ErrNotFound)
 	case at.version != 0:
 		return fmt.Errorf("no version %d of %s in the KV version 2 engine at %s/: %w", at.version, at.path, at.mount, key.ErrNotFound)
 	default:
-		return fmt.Errorf("no secret %s in the KV version 2 engine at %s/%s: %w", at.path, at.mount, at.hint(), key.ErrNotFound)
+		return fmt.Errorf("no secret %s in the KV version %d engine at %s/%s: %w", at.path, at.kv, at.mount, at.hint(), key.ErrNotFound)
 	}
 }
 
 // hint names the usual slip: a path copied from the HTTP API.
 func (at location) hint() string {
-	if rest, ok := strings.CutPrefix(at.path, "data/"); ok {
+	if rest, ok := strings.CutPrefix(at.path, "data/"); ok && at.kv == 2 {
 		return " (livekey adds data/ itself: is it " + at.mount + "/" + rest + "?)"
 	}
 	return ""

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/livekey/livekey/internal/key"
 )
 
 func TestRecord(t *testing.T) {
@@ -56,7 +58,7 @@ func TestRecord(t *testing.T) {
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			body := []byte(test.body)
-			r, err := answer{status: 200, body: body}.record(location{mount: "secret", path: "a", version: test.version})
+			r, err := answer{status: 200, body: body}.record(location{mount: "secret", path: "a", kv: 2, version: test.version})
 			if strings.Trim(string(body), "\x00") != "" {
 				t.Error("the answer, which holds the secret, is not cleared")
 			}
@@ -77,6 +79,46 @@ func TestRecord(t *testing.T) {
 			}
 			if !r.Expires.Equal(test.expires) {
 				t.Errorf("expires %s, want %s", r.Expires, test.expires)
+			}
+		})
+	}
+}
+
+func TestRecordOfKVVersion1(t *testing.T) {
+	for _, test := range []struct {
+		rule, body string
+		status     int
+		want       error // nil: a record
+		says       string
+		data       string
+	}{
+		{rule: "data stays as Vault spelled it", status: 200, body: `{"lease_duration":2764800,"data":{"b":"<","a":1.50}}`, data: `{"b":"<","a":1.50}`},
+		{
+			rule: "what looks like version 2 is what was stored", status: 200,
+			body: `{"data":{"data":{"k":"v"},"metadata":{"version":7}}}`, data: `{"data":{"k":"v"},"metadata":{"version":7}}`,
+		},
+		{rule: "data that is no object is refused", status: 200, body: `{"data":["k"]}`, want: ErrAnswer, says: "no JSON object"},
+		{rule: "no data is refused", status: 200, body: `{"ok":true}`, want: ErrAnswer, says: "no JSON object"},
+		{rule: "a secret that is not there", status: 404, body: `{"errors":[]}`, want: key.ErrNotFound, says: "KV version 1 engine at secret/"},
+		{rule: "somebody else's 404", status: 404, body: `{"message":"no"}`, want: ErrAnswer},
+		{
+			rule: "an engine of version 2 says so", status: 404, want: ErrVersion, says: "version 2",
+			body: `{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine. See the API docs"]}`,
+		},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			r, err := answer{status: test.status, body: []byte(test.body)}.record(location{mount: "secret", path: "a", kv: 1})
+			if !errors.Is(err, test.want) || err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Fatalf("err = %v, want %v and %q", err, test.want, test.says)
+			}
+			if test.want != nil {
+				return
+			}
+			if got := string(r.Data.Reveal()); got != test.data {
+				t.Errorf("data = %s, want %s", got, test.data)
+			}
+			if r.Version != "" || r.Number != 0 || r.Previous != "" || !r.Created.IsZero() {
+				t.Errorf("version %q, number %d, previous %q, created %s: the engine knows none of them", r.Version, r.Number, r.Previous, r.Created)
 			}
 		})
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,132 +16,107 @@ import (
 
 // settings are what a source's entry says beside its kind.
 type settings struct {
-	Address string        `yaml:"address"` // https, or http to loopback; empty: api.DefaultAddress
-	CAFile  string        `yaml:"ca_file"` // PEM roots instead of the system's
+	Address    string `yaml:"address"`          // https, or http to loopback; empty: api.DefaultAddress
+	Namespace  string `yaml:"namespace"`        // of references that do not say
+	KV         int    `yaml:"kv"`               // version of the mounts, 1 or 2; 0: Vault is asked, once for each mount
+	CAFile     string `yaml:"ca_file"`          // PEM roots instead of the system's
+	ServerName string `yaml:"server_name"`      // in Vault's certificate, where it is not the address's host
+	ClientCert string `yaml:"client_cert_file"` // PEM, shown to a Vault that asks for one
+	ClientKey  string `yaml:"client_key_file"`
+
 	Timeout time.Duration `yaml:"timeout"` // of one read, a login included
 	Auth    auth          `yaml:"auth"`
 
-	// Environment lets VAULT_ADDR, VAULT_CACERT, VAULT_NAMESPACE and, without
-	// auth, VAULT_TOKEN and ~/.vault-token fill in what the entry leaves out.
+	// Environment lets variables of Vault's own client fill in what the entry
+	// leaves out: see target, and tokenOfEnvironment for the token.
 	Environment bool `yaml:"environment"`
 }
 
 // Settings are those of an entry, for whoever describes the config.
 func Settings() any { return settings{} }
 
-type auth struct {
-	Method string `yaml:"method"` // token, approle
-
-	TokenFile string `yaml:"token_file"`
-
-	Mount        string `yaml:"mount"` // of approle
-	RoleID       string `yaml:"role_id"`
-	RoleIDFile   string `yaml:"role_id_file"`
-	SecretIDFile string `yaml:"secret_id_file"` // none: the role binds no secret id
-
-	Token    literal `yaml:"token"`
-	SecretID literal `yaml:"secret_id"`
-}
-
-// The methods of auth.
-const (
-	methodToken   = "token"
-	methodAppRole = "approle"
-)
-
-// literal is a secret written into the config. It is refused and never decoded.
-type literal struct{}
-
-// UnmarshalConfig refuses whatever is there.
-func (*literal) UnmarshalConfig(n config.Node) error {
-	return n.Fault("", "a secret does not belong in the config: put it in a file that only livekey may read, "+
-		"and name that file in token_file or secret_id_file")
-}
-
 func readSettings(node config.Node) (settings, error) {
-	s := settings{Timeout: httpclient.Timeout}
+	s := settings{Timeout: httpclient.Timeout, Auth: auth{Renew: true}}
 	if err := node.Decode(&s); err != nil {
 		return s, err
 	}
 	var faults []error
+	fault := func(field, format string, args ...any) {
+		faults = append(faults, node.Fault(field, format, args...))
+	}
 	if s.Address != "" {
 		if _, err := parseAddress(s.Address); err != nil {
-			faults = append(faults, node.Fault("address", "%v", err))
+			fault("address", "%v", err)
 		}
+	}
+	if s.Namespace != "" {
+		if err := checkSegments(s.Namespace); err != nil {
+			fault("namespace", "%v", err)
+		}
+	}
+	if s.KV < 0 || s.KV > 2 {
+		fault("kv", "must be 1 or 2, the version of the KV engines; leave it out and livekey asks Vault")
 	}
 	if s.Timeout <= 0 {
-		faults = append(faults, node.Fault("timeout", "must be longer than nothing, such as 15s"))
+		fault("timeout", "must be longer than nothing, such as 15s")
 	}
-	return s, errors.Join(append(faults, s.authFaults(node)...)...)
+	s.checkTLS(fault)
+	switch {
+	case s.Auth.Method != "":
+		s.Auth.check(fault)
+	case len(s.Auth.said()) > 0 || s.Auth.Namespace != "" || !s.Auth.Renew && !s.Environment:
+		fault("auth.method", "is missing: %s", methodNames())
+	case !s.Environment:
+		fault("auth", "is missing: how livekey logs in to Vault, as %s or %s; "+
+			"`environment: true` takes VAULT_TOKEN or ~/.vault-token", methodRules[1].example, methodRules[0].example)
+	}
+	return s, errors.Join(faults...)
 }
 
-func (s *settings) authFaults(node config.Node) (faults []error) {
-	fault := func(field, format string, args ...any) {
-		faults = append(faults, node.Fault("auth."+field, format, args...))
+func (s *settings) checkTLS(fault func(field, format string, args ...any)) {
+	switch {
+	case s.ClientCert != "" && s.ClientKey == "":
+		fault("client_key_file", "is missing: the key of client_cert_file")
+	case s.ClientCert == "" && s.ClientKey != "":
+		fault("client_cert_file", "is missing: the certificate of client_key_file")
+	case s.ClientCert == "" && s.Auth.Method == methodCert && !s.Environment:
+		fault("client_cert_file", "is missing: method cert logs in with client_cert_file and client_key_file")
 	}
-	a := &s.Auth
-	ofAppRole := map[string]string{
-		"mount": a.Mount, "role_id": a.RoleID, "role_id_file": a.RoleIDFile, "secret_id_file": a.SecretIDFile,
+	if strings.HasPrefix(s.Address, "http://") && (s.ClientCert != "" || s.Auth.Method == methodCert) {
+		fault("address", "must be https: without TLS there is nobody to show a client certificate to")
 	}
-	switch a.Method {
-	case "":
-		if *a != (auth{}) {
-			fault("method", "is missing: token or approle")
-		} else if !s.Environment {
-			faults = append(faults, node.Fault("auth", "is missing: how livekey logs in to Vault, as "+
-				"{method: approle, role_id_file: /…, secret_id_file: /…} or {method: token, token_file: /…}; "+
-				"`environment: true` takes VAULT_TOKEN or ~/.vault-token"))
-		}
-	case methodToken:
-		if a.TokenFile == "" {
-			fault("token_file", "is missing: method token reads a token from a file")
-		}
-		for _, field := range []string{"mount", "role_id", "role_id_file", "secret_id_file"} {
-			if ofAppRole[field] != "" {
-				fault(field, "belongs to method approle, and the method is token")
-			}
-		}
-	case methodAppRole:
-		if a.TokenFile != "" {
-			fault("token_file", "belongs to method token, and the method is approle")
-		}
-		switch {
-		case a.RoleID == "" && a.RoleIDFile == "":
-			fault("role_id_file", "is missing: method approle needs role_id or role_id_file")
-		case a.RoleID != "" && a.RoleIDFile != "":
-			fault("role_id", "say role_id or role_id_file, not both")
-		}
-		if a.Mount == "" {
-			a.Mount = methodAppRole
-		}
-		if err := checkSegments(a.Mount); err != nil {
-			fault("mount", "%v", err)
-		}
-	default:
-		fault("method", "must be token or approle")
-	}
-	return faults
 }
 
-// target is where requests go.
+// target is where requests go, and how livekey shows who it is when it connects.
 type target struct {
-	address   *url.URL
-	namespace string
-	caFile    string
+	address    *url.URL
+	namespace  string
+	caFile     string
+	serverName string
+	clientFiles
 }
+
+// clientFiles are a certificate and its key; both are empty without one.
+type clientFiles struct{ cert, key string }
 
 // target is the settings with the environment filled in where they allow it.
 func (s *settings) target() (target, error) {
-	t := target{caFile: s.CAFile}
+	t := target{
+		namespace: s.Namespace, caFile: s.CAFile, serverName: s.ServerName,
+		clientFiles: clientFiles{s.ClientCert, s.ClientKey},
+	}
 	address, from := s.Address, "address"
 	if s.Environment {
 		if address == "" {
-			address, from = os.Getenv(api.EnvVaultAddress), api.EnvVaultAddress
+			address, from = environment(api.EnvVaultAddress)
 		}
-		if t.caFile == "" {
-			t.caFile = os.Getenv(api.EnvVaultCACert)
+		fill(&t.namespace, api.EnvVaultNamespace)
+		fill(&t.caFile, api.EnvVaultCACert)
+		fill(&t.serverName, api.EnvVaultTLSServerName)
+		if t.cert == "" { // both or none: a pair is of one maker
+			fill(&t.cert, api.EnvVaultClientCert)
+			fill(&t.key, api.EnvVaultClientKey)
 		}
-		t.namespace = os.Getenv(api.EnvVaultNamespace)
 	}
 	if address == "" {
 		address = api.DefaultAddress
@@ -151,24 +125,29 @@ func (s *settings) target() (target, error) {
 	if t.address, err = parseAddress(address); err != nil {
 		return t, fmt.Errorf("read %s: %w", from, err)
 	}
+	t.namespace = strings.Trim(t.namespace, "/")
+	if (t.cert == "") != (t.key == "") || t.cert == "" && s.Auth.Method == methodCert {
+		return t, fmt.Errorf("a client certificate takes two files: set client_cert_file and client_key_file, or %s and %s",
+			api.EnvVaultClientCert, api.EnvVaultClientKey)
+	}
 	return t, nil
 }
 
-// method is how to log in. It does no I/O but to read the environment.
-func (s *settings) method(c *client) method {
-	switch {
-	case s.Auth.Method == methodToken:
-		return &tokenFile{path: s.Auth.TokenFile}
-	case s.Auth.Method == methodAppRole:
-		return &appRole{client: c, auth: s.Auth}
-	case os.Getenv(api.EnvVaultToken) != "":
-		return tokenVariable{}
-	default:
-		home, err := os.UserHomeDir()
-		if err != nil {
-			home = "~" // says in the error which file was meant
+// environment is what OpenBao's or Vault's own client takes from its variable, named
+// as Vault names it, and the name of the one that says it.
+func environment(variable string) (value, name string) {
+	if rest, ok := strings.CutPrefix(variable, "VAULT_"); ok {
+		if v := os.Getenv("BAO_" + rest); v != "" {
+			return v, "BAO_" + rest
 		}
-		return &tokenFile{path: filepath.Join(home, ".vault-token")}
+	}
+	return os.Getenv(variable), variable
+}
+
+// fill takes a variable where the config says nothing.
+func fill(field *string, variable string) {
+	if *field == "" {
+		*field, _ = environment(variable)
 	}
 }
 

@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,38 @@ func TestSettings(t *testing.T) {
 		{"a token", "auth: {method: token, token: hunter22}", []string{"sources.vault.auth.token", "token_file"}},
 		{"a secret id", "auth: {method: approle, role_id: r, secret_id: hunter22}", []string{"sources.vault.auth.secret_id", "secret_id_file"}},
 		{"no method", "auth: {token_file: /t}", []string{"sources.vault.auth.method"}},
-		{"an unknown method", "auth: {method: userpass}", []string{"sources.vault.auth.method", "token or approle"}},
+		{"a JWT", "auth: {method: jwt, token_file: /t, role: r, mount: oidc/prod}", nil},
+		{"a JWT for the mount's default role", "auth: {method: jwt, token_file: /t}", nil},
+		{"a pod needs no file", "auth: {method: kubernetes, role: r}", nil},
+		{"a pod with a projected token", "auth: {method: kubernetes, role: r, token_file: /t}", nil},
+		{"a user", "auth: {method: userpass, username: u, password_file: /p}", nil},
+		{"a certificate", "{client_cert_file: /c, client_key_file: /k, auth: {method: cert, role: r}}", nil},
+		{"a certificate of the environment", "{environment: true, auth: {method: cert}}", nil},
+		{"a certificate for the connection alone", "{client_cert_file: /c, client_key_file: /k, " + good + "}", nil},
+		{"a wrapped secret id", "auth: {method: approle, role_id: r, secret_id_file: /s, secret_id_wrapped: true}", nil},
+		{"a namespace, and another for the login", "{namespace: team/a, auth: {method: token, token_file: /t, namespace: root}}", nil},
+		{"KV version 1", "{kv: 1, " + good + "}", nil},
+		{"a token that livekey leaves alone", "auth: {method: token, token_file: /t, renew: false}", nil},
+		{"the name in the certificate", "{server_name: vault.internal, " + good + "}", nil},
+
+		{"an unknown method", "auth: {method: ldap}", []string{"sources.vault.auth.method", "userpass or cert"}},
+		{"KV version 3", "{kv: 3, " + good + "}", []string{"sources.vault.kv", "1 or 2"}},
+		{"a namespace with a slash at its end", "{namespace: team/, " + good + "}", []string{"sources.vault.namespace", "empty name"}},
+		{"a namespace of the login that is none", "auth: {method: token, token_file: /t, namespace: ../up}", []string{"sources.vault.auth.namespace"}},
+		{"a certificate without its key", "{client_cert_file: /c, " + good + "}", []string{"sources.vault.client_key_file"}},
+		{"a key without its certificate", "{client_key_file: /k, " + good + "}", []string{"sources.vault.client_cert_file"}},
+		{"the method cert without a certificate", "auth: {method: cert}", []string{"sources.vault.client_cert_file"}},
+		{"a certificate without TLS", "{address: 'http://127.0.0.1:8200', client_cert_file: /c, client_key_file: /k, auth: {method: cert}}", []string{"sources.vault.address", "https"}},
+		{"a JWT that is not there", "auth: {method: jwt, role: r}", []string{"sources.vault.auth.token_file"}},
+		{"a pod without a role", "auth: {method: kubernetes}", []string{"sources.vault.auth.role"}},
+		{"a user without a password", "auth: {method: userpass, username: u}", []string{"sources.vault.auth.password_file"}},
+		{"a user's name that is a path", "auth: {method: userpass, username: a/b, password_file: /p}", []string{"sources.vault.auth.username", "slash"}},
+		{"a password", "auth: {method: userpass, username: u, password: hunter22}", []string{"sources.vault.auth.password", "password_file"}},
+		{"a JWT in the config", "auth: {method: jwt, jwt: hunter22}", []string{"sources.vault.auth.jwt", "token_file"}},
+		{"wrapping without a file", "auth: {method: approle, role_id: r, secret_id_wrapped: true}", []string{"sources.vault.auth.secret_id_file"}},
+		{"wrapping for another method", "auth: {method: userpass, username: u, password_file: /p, secret_id_wrapped: true}", []string{"auth.secret_id_wrapped", "userpass"}},
+		{"a role that the method does not have", "auth: {method: token, token_file: /t, role: r}", []string{"sources.vault.auth.role"}},
+		{"fields without a method", "{environment: true, auth: {role: r}}", []string{"sources.vault.auth.method"}},
 		{"a token without its file", "auth: {method: token}", []string{"sources.vault.auth.token_file"}},
 		{"fields of the other method", "auth: {method: token, token_file: /t, role_id: r, mount: m}", []string{"auth.role_id", "auth.mount"}},
 		{"fields of the other method, again", "auth: {method: approle, role_id: r, token_file: /t}", []string{"auth.token_file"}},
@@ -75,7 +107,7 @@ func TestConstructorDoesNoIO(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	open(t, "{address: 'http://%s', ca_file: /nonexistent/ca.pem, auth: {method: token, token_file: /nonexistent/token}}", l.Addr())
+	open(t, "{environment: true, address: 'http://%s', ca_file: /nonexistent/ca.pem, auth: {method: token, token_file: /nonexistent/token}}", l.Addr())
 	if err := l.SetDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +130,11 @@ func TestLint(t *testing.T) {
 		{"a number is a version", "secret/a", "", "7", ""},
 		{"a mount with a slash", "llm", "mount=team/kv", "", ""},
 		{"a format", "secret/a", "format=json", "", ""},
+		{"a version of the engine", "secret/a", "kv=1", "", ""},
+		{"a namespace", "secret/a", "namespace=team/a", "", ""},
+		{"a version of the engine that is none", "secret/a", "kv=3", "", "kv must be 1 or 2"},
+		{"a version of a secret in an engine without", "secret/a", "kv=1", "7", "keeps no versions"},
+		{"a namespace that is none", "secret/a", "namespace=team//a", "", "namespace: an empty name"},
 		{"a mount alone", "secret", "", "", "a mount and a secret"},
 		{"a mount and a slash", "secret/", "", "", "a mount and a secret"},
 		{"no path", "", "", "", "a mount and a secret"},
@@ -146,4 +183,29 @@ func TestPathReachesVaultAsWritten(t *testing.T) {
 			t.Errorf("err = %v; %d requests for %s", err, v.Requests("secret/data/"+path), path)
 		}
 	})
+}
+
+func TestEverySourceOfThePageIsGood(t *testing.T) {
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(read(t, "../../docs/vault.md"), -1)
+	if len(blocks) < 8 {
+		t.Fatalf("%d sources found", len(blocks))
+	}
+	for _, b := range blocks {
+		open(t, "%s", b[1])
+	}
+}
+
+func TestReferenceShowsASourceThatIsGood(t *testing.T) {
+	_, text, _ := strings.Cut(read(t, "../../configs/reference.yaml"), "    kind: vault")
+	_, text, _ = strings.Cut(text, "\n")
+	text, _, _ = strings.Cut(text, "\n  file:")
+	open(t, "%s", text)
+	for _, field := range []string{
+		"address", "namespace", "kv", "ca_file", "server_name", "client_cert_file", "client_key_file", "timeout", "environment",
+		"method", "mount", "renew", "role", "role_id_file", "secret_id_file", "secret_id_wrapped", "token_file", "username", "password_file",
+	} {
+		if !strings.Contains(text, " "+field+":") {
+			t.Errorf("configs/reference.yaml does not show %s", field)
+		}
+	}
 }

@@ -1,11 +1,13 @@
-// Package vault reads keys from HashiCorp Vault's KV engine, version 2:
+// Package vault reads keys from HashiCorp Vault's KV engine, version 1 or 2:
 //
 //	vault://secret/prod/llm#anthropic             mount secret, secret prod/llm, field anthropic
 //	vault://secret/prod/llm?version=6#anthropic   an older version
-//	vault://prod/llm?mount=team/kv#anthropic      a mount with a slash in its name
+//	vault://team/kv/llm#anthropic                 Vault is asked, once, where the mount ends
+//	vault://llm?mount=team/kv&kv=2#anthropic      and here it is not
+//	vault://secret/llm?namespace=team#anthropic   in a namespace of Vault Enterprise or OpenBao
 //
 // A record is the JSON object of one version of a secret; its number and its time
-// come with it. OpenBao speaks the same protocol.
+// come with it, where the engine keeps them. OpenBao speaks the same protocol.
 //
 // Of github.com/hashicorp/vault/api it takes the protocol's names and shapes, not
 // the client: api.NewClient reads some twenty VAULT_* variables whatever its Config
@@ -31,37 +33,47 @@ import (
 // such a limit opened 6,000 connections for 5,000 secrets.
 const maxRequests = 10
 
+// loginConns is how many of the connections are for logins alone, where the
+// connection itself is what logs in: one, and the one before it on its way out.
+const loginConns = 2
+
 // Source reads from one Vault with one login.
 type Source struct {
 	env      sources.Env
 	settings settings
 	slots    chan struct{} // a read holds one
 
-	mu   sync.Mutex
-	conn *connection // nil until the first Fetch
+	mu        sync.Mutex
+	conn      *connection   // nil until the first Fetch
+	connected chan struct{} // closed when conn is there
 }
 
 // connection is what reading takes: made once, at the first Fetch, because it
 // reads files and, if the config says so, the environment.
 type connection struct {
-	client  *client
-	session *session
+	client    *client
+	namespace string // where references do not say
+	session   *session
+	mounts    *mounts
 }
 
-// FromConfig checks the settings of a source: address, ca_file, auth, timeout and
-// environment. It does no I/O.
+// FromConfig checks the settings of a source, the struct settings. It does no I/O.
 func FromConfig(env sources.Env, node config.Node) (sources.Source, error) {
 	s, err := readSettings(node)
 	if err != nil {
 		return nil, err
 	}
-	return &Source{env: env, settings: s, slots: make(chan struct{}, maxRequests)}, nil
+	return &Source{
+		env: env, settings: s,
+		slots:     make(chan struct{}, maxRequests),
+		connected: make(chan struct{}),
+	}, nil
 }
 
 // Fetch reads one version of one secret. Its errors wrap key.ErrNotFound or one of
 // this package's where one fits, and say what to do.
 func (s *Source) Fetch(ctx context.Context, loc key.Location) (sources.Record, error) {
-	at, err := parseLocation(loc)
+	at, err := parseLocation(loc, s.settings.KV)
 	if err != nil {
 		return sources.Record{}, fmt.Errorf("read %s: %w", loc, err)
 	}
@@ -86,7 +98,16 @@ func (s *Source) Fetch(ctx context.Context, loc key.Location) (sources.Record, e
 }
 
 // Lint says what is wrong with a location without asking Vault.
-func (s *Source) Lint(ref key.Ref) error { return lint(ref) }
+func (s *Source) Lint(ref key.Ref) error { return lint(ref, s.settings.KV) }
+
+// Keep renews the token of the reads, from the first of them on, until ctx ends.
+func (s *Source) Keep(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-s.connected:
+		s.conn.session.keep(ctx, s.env.Log.With("source", s.env.Name, "address", s.conn.client.base.Host), s.settings.Timeout)
+	}
+}
 
 func (s *Source) connect() (*connection, error) {
 	s.mu.Lock()
@@ -98,45 +119,108 @@ func (s *Source) connect() (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := s.env.HTTP.Client(httpclient.Options{
-		CAFile:   t.caFile,
-		MaxConns: maxRequests,
-		Timeout:  s.settings.Timeout + time.Second, // the deadline of Fetch comes first, and says so
-	})
+	reads, logins, err := s.clients(t)
 	if err != nil {
 		return nil, err
 	}
-	c := &client{base: t.address, namespace: t.namespace, http: h}
-	s.conn = &connection{client: c, session: newSession(s.settings.method(c))}
-	return s.conn, nil
+	a := s.settings.Auth
+	if a.Namespace == "" {
+		a.Namespace = t.namespace
+	}
+	c := &connection{
+		client:    reads,
+		namespace: t.namespace,
+		session:   newSession(a.newMethod(logins, t), &tokens{client: logins, namespace: a.Namespace}),
+	}
+	c.session.renews = a.Renew
+	c.mounts = newMounts(c.ask)
+	s.conn = c
+	close(s.connected)
+	return c, nil
 }
 
-// read asks with the token at hand and, if that is refused, once more with a fresh one.
+// clients makes the client of the reads and that of the logins. They are two
+// where the certificate of a connection is what logs in: Vault renews such a token
+// over a connection with the same certificate alone.
+func (s *Source) clients(t target) (reads, logins *client, err error) {
+	o := httpclient.Options{
+		CAFile:         t.caFile,
+		ServerName:     t.serverName,
+		ClientCertFile: t.cert,
+		ClientKeyFile:  t.key,
+		MaxConns:       maxRequests,
+		Timeout:        s.settings.Timeout + time.Second, // the deadline of Fetch comes first, and says so
+	}
+	if s.settings.Auth.Method != methodCert {
+		h, err := s.env.HTTP.Client(o)
+		reads = &client{base: t.address, http: h}
+		return reads, reads, err
+	}
+	o.MaxConns = maxRequests - loginConns
+	h, err := s.env.HTTP.Client(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.MaxConns = 1
+	l, err := s.env.HTTP.Client(o)
+	return &client{base: t.address, http: h}, &client{base: t.address, http: l}, err
+}
+
+// read finds the mount of at and reads it. A read whose answer says that another
+// engine is mounted there is done once more if Vault says so too.
 func (c *connection) read(ctx context.Context, at location) (sources.Record, error) {
+	if at.namespace == "" {
+		at.namespace = c.namespace
+	}
+	placed, err := c.mounts.place(ctx, at)
+	if err != nil {
+		return sources.Record{}, err
+	}
+	r, err := c.record(ctx, placed)
+	if err != nil {
+		if now, moved := c.mounts.again(ctx, at, placed, err); moved {
+			return c.record(ctx, now)
+		}
+	}
+	return r, err
+}
+
+func (c *connection) record(ctx context.Context, at location) (sources.Record, error) {
+	ans, err := c.ask(ctx, call{method: http.MethodGet, namespace: at.namespace, path: at.apiPath(), query: at.query()})
+	if err != nil {
+		return sources.Record{}, err
+	}
+	return ans.record(at)
+}
+
+// ask asks with the token at hand and, if that is refused, once more with a fresh one.
+func (c *connection) ask(ctx context.Context, k call) (answer, error) {
 	tok, err := c.session.token(ctx)
 	if err != nil {
-		return sources.Record{}, err
+		return answer{}, err
 	}
-	ans, err := c.client.do(ctx, call{method: http.MethodGet, path: at.apiPath(), query: at.query(), token: tok.value})
+	k.token = tok.value
+	ans, err := c.client.do(ctx, k)
 	if err != nil {
-		return sources.Record{}, err
+		return ans, err
 	}
+	subject := k.namespace + "/" + k.path
 	if ans.denied() {
-		fresh, err := c.session.renew(ctx, tok, at.apiPath())
+		fresh, err := c.session.replace(ctx, tok, subject, ans.says(noToken))
 		if err != nil {
-			return sources.Record{}, err
+			return answer{}, err
 		}
 		if !fresh.value.Equal(tok.value) {
-			ans, err = c.client.do(ctx, call{method: http.MethodGet, path: at.apiPath(), query: at.query(), token: fresh.value})
-			if err != nil {
-				return sources.Record{}, err
+			k.token = fresh.value
+			if ans, err = c.client.do(ctx, k); err != nil {
+				return ans, err
 			}
 		}
 	}
 	if !ans.denied() {
-		c.session.allowed(at.apiPath())
+		c.session.allowed(subject)
 	}
-	return ans.record(at)
+	return ans, nil
 }
 
 // errSlow is the cause of a read that took too long.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,11 +25,16 @@ import (
 // open makes a source out of the settings that a user would write.
 func open(t *testing.T, format string, args ...any) sources.Source {
 	t.Helper()
+	return openLogging(t, io.Discard, format, args...)
+}
+
+func openLogging(t *testing.T, log io.Writer, format string, args ...any) sources.Source {
+	t.Helper()
 	node, err := config.Parse("livekey.yaml", "sources.vault", fmt.Sprintf(format, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	src, err := vault.FromConfig(sources.Env{Name: "vault"}, node)
+	src, err := vault.FromConfig(sources.Env{Name: "vault", Log: slog.New(slog.NewTextHandler(log, nil))}, node)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,14 +153,103 @@ func TestVersionThatIsDeletedByAgeExpires(t *testing.T) {
 	}
 }
 
-func TestMountWithASlash(t *testing.T) {
+func TestEveryMountIsFoundWithOneQuestion(t *testing.T) {
 	eachVault(t, func(t *testing.T, v backend) {
 		v.MountKV2("a/b")
+		v.MountKV1("a/old/kv")
 		v.Put("a/b", "llm", map[string]any{"k": "v"})
-		loc := at("llm")
-		loc.Params = "mount=a/b"
-		if _, err := openWithToken(t, v).Fetch(t.Context(), loc); err != nil {
-			t.Error(err)
+		v.Put("secret", "deep/in/it", map[string]any{"k": "v"})
+		v.PutKV1("a/old/kv", "deep/llm", map[string]any{"k": "v"})
+		v.ReadPolicy("narrow", "a/b/data/llm", "secret/data/deep/in/it", "a/old/kv/deep/llm")
+		src := open(t, "{address: %q, auth: {method: token, token_file: %q}}", v.Address(), tempFile(t, v.NewToken(time.Hour, "narrow")))
+		for _, test := range []struct {
+			rule, path, params string
+			number             int64
+		}{
+			{"version 2 in a mount with a slash", "a/b/llm", "", 1},
+			{"the same, with its mount", "llm", "mount=a/b", 1},
+			{"the same, with all that Vault could say", "llm", "kv=2&mount=a/b", 1},
+			{"a deep path", "secret/deep/in/it", "", 1},
+			{"version 1 has no numbers", "a/old/kv/deep/llm", "", 0},
+			{"the same, with its mount", "deep/llm", "mount=a/old/kv", 0},
+			{"the same, with all that Vault could say", "deep/llm", "kv=1&mount=a/old/kv", 0},
+		} {
+			for range 2 {
+				loc := at(test.path)
+				loc.Params = test.params
+				r, err := src.Fetch(t.Context(), loc)
+				if err != nil {
+					t.Errorf("%s: %v", test.rule, err)
+					continue
+				}
+				if got := string(r.Data.Reveal()); got != `{"k":"v"}` || r.Number != test.number {
+					t.Errorf("%s: %s, number %d", test.rule, got, r.Number)
+				}
+			}
+		}
+		if n := v.Requests("sys/internal/ui/mounts/"); n != 3 {
+			t.Errorf("%d questions about three mounts", n)
+		}
+	})
+}
+
+func TestMountThatBecomesAnother(t *testing.T) {
+	eachVault(t, func(t *testing.T, v backend) {
+		v.MountKV1("kv")
+		v.PutKV1("kv", "a", map[string]any{"k": "old"})
+		v.ReadPolicy("both", "kv/*")
+		src := open(t, "{address: %q, auth: {method: token, token_file: %q}}", v.Address(), tempFile(t, v.NewToken(time.Hour, "both")))
+		if _, err := src.Fetch(t.Context(), at("kv/a")); err != nil {
+			t.Fatal(err)
+		}
+		v.Unmount("kv")
+		for range 3 {
+			if _, err := src.Fetch(t.Context(), at("kv/a")); !errors.Is(err, vault.ErrNoMount) || !errors.Is(err, key.ErrNotFound) {
+				t.Errorf("an engine that is gone: err = %v", err)
+			}
+		}
+		if n := v.Requests("sys/internal/ui/mounts/"); n != 2 {
+			t.Errorf("%d questions: one at first, one when the mount was gone, and no more for a minute", n)
+		}
+		v.MountKV2("kv")
+		v.Put("kv", "a", map[string]any{"k": "new"})
+		_, err := src.Fetch(t.Context(), at("kv/a"))
+		if !errors.Is(err, vault.ErrVersion) { // asked again a minute after the last question at most
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+func TestNewVersionOfAnEngineIsNoticed(t *testing.T) {
+	eachVault(t, func(t *testing.T, v backend) {
+		v.MountKV1("kv")
+		v.PutKV1("kv", "a", map[string]any{"k": "old"})
+		src := openWithToken(t, v)
+		v.ReadPolicy("all", "kv/*")
+		if _, err := src.Fetch(t.Context(), at("kv/a")); err != nil {
+			t.Fatal(err)
+		}
+		v.Unmount("kv")
+		v.MountKV2("kv")
+		v.Put("kv", "a", map[string]any{"k": "new"})
+		r, err := src.Fetch(t.Context(), at("kv/a"))
+		if err != nil || string(r.Data.Reveal()) != `{"k":"new"}` {
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+func TestMountThatIsNotThereIsSaid(t *testing.T) {
+	eachVault(t, func(t *testing.T, v backend) {
+		_, err := openWithToken(t, v).Fetch(t.Context(), at("nope/x"))
+		if !errors.Is(err, vault.ErrDenied) || errors.Is(err, key.ErrNotFound) ||
+			!strings.Contains(err.Error(), `path "nope/data/x" { capabilities = ["read"] }`) || !strings.Contains(err.Error(), "?mount=nope&kv=2") {
+			t.Errorf("err = %v, want denied, the policy's line and the fields", err)
+		}
+		named := at("x")
+		named.Params = "kv=2&mount=nope"
+		if _, err := openWithToken(t, v).Fetch(t.Context(), named); !errors.Is(err, vault.ErrNoMount) || !errors.Is(err, key.ErrNotFound) {
+			t.Errorf("with nothing to ask: err = %v, want no mount", err)
 		}
 	})
 }
@@ -173,16 +269,15 @@ func TestNotFoundSaysWhatIsMissing(t *testing.T) {
 			rule, path string
 			version    key.Version
 			want       string
-			noMount    bool
+			deleted    bool
 		}{
 			{"a secret that never was", "secret/no/such", "", "no secret no/such in the KV version 2 engine at secret/: not found", false},
 			{"a secret that is gone", "secret/gone", "", "no secret gone", false},
 			{"a path of the HTTP API", "secret/data/there", "", "is it secret/there?", false},
 			{"a version that never was", "secret/there", "9", "no version 9 of there", false},
-			{"a deleted version", "secret/deleted", "", "version 1 was deleted at " + time.Now().UTC().Format("2006-"), false},
-			{"a deleted version says how to get it back", "secret/deleted", "", "vault kv undelete -mount=secret -versions=1 deleted", false},
-			{"a destroyed version", "secret/destroyed", "", "version 1 is destroyed", false},
-			{"a mount that is not there", "nope/x", "", "at nope/", true},
+			{"a deleted version", "secret/deleted", "", "version 1 was deleted at " + time.Now().UTC().Format("2006-"), true},
+			{"a deleted version says how to get it back", "secret/deleted", "", "vault kv undelete -mount=secret -versions=1 deleted", true},
+			{"a destroyed version", "secret/destroyed", "", "version 1 is destroyed", true},
 		} {
 			t.Run(test.rule, func(t *testing.T) {
 				loc := at(test.path)
@@ -191,8 +286,8 @@ func TestNotFoundSaysWhatIsMissing(t *testing.T) {
 				if !errors.Is(err, key.ErrNotFound) || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("err = %v, want not found with %q", err, test.want)
 				}
-				if errors.Is(err, vault.ErrNoMount) != test.noMount {
-					t.Errorf("err = %v; is it ErrNoMount: want %t", err, test.noMount)
+				if errors.Is(err, vault.ErrDeleted) != test.deleted {
+					t.Errorf("err = %v; is it ErrDeleted: want %t", err, test.deleted)
 				}
 			})
 		}
@@ -215,6 +310,7 @@ func TestSealedVaultIsSaidAndForgotten(t *testing.T) {
 			}
 		}
 		v.Unseal()
+		time.Sleep(600 * time.Millisecond) // longer than a login waits after the first that failed
 		for what, src := range map[string]sources.Source{"a read": byToken, "a login": byRole} {
 			if _, err := src.Fetch(t.Context(), at("secret/a")); err != nil {
 				t.Errorf("%s after unseal: %v", what, err)

@@ -99,7 +99,8 @@ func newLeak(t *testing.T) *leak {
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	l := &leak{world: w, canary: newCanary(), vault: newFront(t, proxy), issuer: newFront(t, w.issuer), real: v}
 	w.vars["VAULT"], w.vars["HOSTILE"], w.vars["WAIT"] = l.vault.url, l.issuer.url, "3s"
-	giveAppRole(w, v)
+	w.vars["APPROLE"] = "approle"
+	giveAppRole(w, v, "reader")
 	secretID, err := os.ReadFile(w.path("secret-id"))
 	must(t, err)
 	l.secret("secret id", string(secretID))

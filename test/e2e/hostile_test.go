@@ -50,7 +50,8 @@ func TestHostileFarEnds(t *testing.T) {
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	vault, issuer := newFront(t, proxy), newFront(t, w.issuer)
 	w.vars["VAULT"], w.vars["HOSTILE"] = vault.url, issuer.url
-	giveAppRole(w, v)
+	w.vars["APPROLE"] = "approle"
+	giveAppRole(w, v, "reader")
 	w.configure(hostileConfig)
 
 	want := map[string]string{"VAULTED": w.newKey(), "ASKED": w.newKey(), "FREE": w.newKey()}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -68,6 +69,18 @@ func All(t testing.TB, promise string, things ...Thing) {
 	for _, thing := range things {
 		if why := thing.lacks(); why != "" {
 			skip(t, fmt.Sprintf("%s: %s (`sudo make deps` brings what a package can)", promise, why))
+		}
+	}
+}
+
+// Optional skips the test unless the environment has every variable: they name
+// something that nobody must have, such as a server of one's own. What it skips is
+// no promise untested, and LIVEKEY_TEST_REQUIRE does not ask for it.
+func Optional(t testing.TB, what string, variables ...string) {
+	t.Helper()
+	for _, name := range variables {
+		if os.Getenv(name) == "" {
+			t.Skipf("%s: set %s to test it", what, strings.Join(variables, " and "))
 		}
 	}
 }

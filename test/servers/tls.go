@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -33,7 +34,7 @@ func selfSigned(t testing.TB) (certFile, keyFile string) {
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 		DNSNames:              []string{"localhost"},
 		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 	}
@@ -52,11 +53,33 @@ func selfSigned(t testing.TB) (certFile, keyFile string) {
 	return certFile, keyFile
 }
 
+// Certificate makes a certificate that nobody trusts yet, and its key.
+func Certificate(t testing.TB) (certFile, keyFile string) {
+	t.Helper()
+	return selfSigned(t)
+}
+
+// AskForCertificates is the setting of a server that wants to see who calls.
+func AskForCertificates() *tls.Config {
+	return &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+}
+
 func writePEM(t testing.TB, path, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// signES256 signs text as a JWT is signed: both halves of the signature, 32 bytes each.
+func signES256(t testing.TB, private *ecdsa.PrivateKey, text string) []byte {
+	t.Helper()
+	sum := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, private, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 }
 
 // adminClient is apart from livekey's own client: a fault there must not hide here.

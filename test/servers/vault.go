@@ -29,6 +29,7 @@ type VaultServer struct {
 	unsealKey string
 	auditFile string
 	http      *http.Client
+	header    http.Header // of the next requests, beside the usual
 
 	cmd   *exec.Cmd
 	stdin io.Closer

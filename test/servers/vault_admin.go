@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -40,6 +41,7 @@ func (v *VaultServer) try(method, path string, in, out any) (status int, err err
 	}
 	req.Header.Set("X-Vault-Token", v.Token)
 	req.Header.Set("X-Vault-Request", "true")
+	maps.Copy(req.Header, v.header)
 	resp, err := v.http.Do(req)
 	if err != nil {
 		return 0, err
@@ -82,6 +84,24 @@ func (v *VaultServer) MountKV2(mount string) {
 		}
 		return err
 	})
+}
+
+// MountKV1 mounts a KV engine of version 1.
+func (v *VaultServer) MountKV1(mount string) {
+	v.t.Helper()
+	v.Do("POST", "sys/mounts/"+mount, map[string]any{"type": "kv", "options": map[string]string{"version": "1"}}, nil)
+}
+
+// PutKV1 writes the secret at path in a KV v1 mount.
+func (v *VaultServer) PutKV1(mount, path string, data map[string]any) {
+	v.t.Helper()
+	v.Do("POST", mount+"/"+path, data, nil)
+}
+
+// Unmount removes a mount with all that is in it.
+func (v *VaultServer) Unmount(mount string) {
+	v.t.Helper()
+	v.Do("DELETE", "sys/mounts/"+mount, nil, nil)
 }
 
 // Put writes a new version of the secret at path in a KV v2 mount, and returns its number.
@@ -156,15 +176,8 @@ func (v *VaultServer) RevokeToken(token string) {
 // did, and returns a role id and a secret id. The tokens of the role live for ttl.
 func (v *VaultServer) AppRole(mount, role string, ttl time.Duration, policies ...string) (roleID, secretID string) {
 	v.t.Helper()
-	var mounts struct{ Data map[string]any }
-	v.Do("GET", "sys/auth", nil, &mounts)
-	if _, ok := mounts.Data[mount+"/"]; !ok {
-		v.Do("POST", "sys/auth/"+mount, map[string]string{"type": "approle"}, nil)
-	}
-	v.Do("POST", "auth/"+mount+"/role/"+role, map[string]any{
-		"token_policies": policies,
-		"token_ttl":      ttl.String(),
-	}, nil)
+	v.enable("approle", mount)
+	v.role("auth/"+mount+"/role/"+role, ttl, policies, nil)
 	var id struct {
 		Data struct {
 			RoleID string `json:"role_id"`

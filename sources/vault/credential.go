@@ -1,0 +1,123 @@
+package vault
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/livekey/livekey/internal/httpclient"
+	"github.com/livekey/livekey/internal/secret"
+)
+
+// maxCredential is the longest token, id or password that a file may hold.
+const maxCredential = 16 << 10
+
+// watched are the files that a login reads. It knows, without reading them again,
+// whether one was replaced.
+type watched struct {
+	paths []string
+
+	mu   sync.Mutex
+	seen map[string]fs.FileInfo
+}
+
+func watch(paths ...string) *watched {
+	w := &watched{seen: make(map[string]fs.FileInfo)}
+	for _, p := range paths {
+		if p != "" {
+			w.paths = append(w.paths, p)
+		}
+	}
+	return w
+}
+
+// look is called before the files are read: one replaced in between has changed at once.
+func (w *watched) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, path := range w.paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			info = nil
+		}
+		w.seen[path] = info
+	}
+}
+
+// changed says whether a file is there that is not the one at the last look.
+func (w *watched) changed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, path := range w.paths {
+		now, err := os.Stat(path)
+		seen := w.seen[path]
+		if err == nil && (seen == nil || !os.SameFile(now, seen) || !now.ModTime().Equal(seen.ModTime()) || now.Size() != seen.Size()) {
+			return true
+		}
+	}
+	return false
+}
+
+// readCredential reads a token or an id from a file, without the blanks around it
+// with which such files end.
+func readCredential(path string) (secret.Value, error) {
+	return readFile(path, credential)
+}
+
+// readPassword reads a password, which may have blanks, without the line's end behind it.
+func readPassword(path string) (secret.Value, error) {
+	return readFile(path, password)
+}
+
+func readFile(path string, check func([]byte) (secret.Value, error)) (secret.Value, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := httpclient.ReadAll(f, maxCredential)
+	if errors.Is(err, httpclient.ErrTooLarge) {
+		return secret.Value{}, fmt.Errorf("%s is longer than %d bytes: it must hold the credential and nothing else", path, maxCredential)
+	}
+	if err != nil {
+		return secret.Value{}, err
+	}
+	v, err := check(text)
+	if err != nil {
+		return v, fmt.Errorf("%s %w", path, err)
+	}
+	return v, nil
+}
+
+var errEmpty = errors.New("is empty")
+
+// credential trims text, which it takes over, and refuses what no header can carry.
+func credential(text []byte) (secret.Value, error) {
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 {
+		return secret.Value{}, errEmpty
+	}
+	for _, b := range text {
+		if b <= ' ' || b > '~' {
+			return secret.Value{}, errors.New("has a blank or a control character inside: it must be the credential and nothing else")
+		}
+	}
+	return secret.New(text), nil
+}
+
+// password takes one line's end off text, which it takes over, and refuses what
+// would not arrive as it is.
+func password(text []byte) (secret.Value, error) {
+	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
+	switch {
+	case len(text) == 0:
+		return secret.Value{}, errEmpty
+	case !utf8.Valid(text) || bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' }):
+		return secret.Value{}, errors.New("is not one line of text: it must be the password and nothing else")
+	}
+	return secret.New(text), nil
+}
