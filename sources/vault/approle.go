@@ -105,7 +105,7 @@ func (r *appRole) post(ctx context.Context, path string, token secret.Value, bod
 // notWrapped is the error for an answer to a question about a wrapping token that is not yes.
 func notWrapped(ans answer) error {
 	if ans.bad() || ans.denied() || ans.status == http.StatusNoContent {
-		return fmt.Errorf("%w (%d): it has expired or was used before. If livekey did not use it, as it does once after each start and reload, "+
+		return fmt.Errorf("%w (%d): it has expired or was used before. If livekey did not use it, as it does once after each start and each change of the source's entry, "+
 			"the secret id may have been intercepted: destroy the role's secret ids, then wrap a new one", ErrWrapping, ans.status)
 	}
 	return ans.unavailable()
