@@ -4,6 +4,7 @@
 package config
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -32,6 +33,11 @@ type Config struct {
 type Source struct {
 	Name, Kind string
 	Settings   Node
+}
+
+// Same says whether two sources are said the same, in whatever form and order.
+func (s Source) Same(as Source) bool {
+	return s.Name == as.Name && s.Kind == as.Kind && reflect.DeepEqual(s.Settings.said(), as.Settings.said())
 }
 
 // Key is one credential.

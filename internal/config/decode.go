@@ -253,6 +253,14 @@ func (n Node) decodeScalar(y *yaml.Node, v reflect.Value, c *collector) {
 	}
 }
 
+// said is what stands in a node, as Go values; nil if nothing does.
+func (n Node) said() any {
+	if n.yaml == nil {
+		return nil
+	}
+	return plain(n.without("kind").yaml)
+}
+
 // plain is a node as Go values: string, bool, int64, float64, []any, map[string]any, nil.
 func plain(y *yaml.Node) any {
 	switch y = target(y); y.Kind {

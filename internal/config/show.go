@@ -38,18 +38,6 @@ func Show(c *Config) ([]byte, error) {
 	return out, nil
 }
 
-// Same says whether two sources are said the same, wherever and in whatever form.
-func (s Source) Same(as Source) bool {
-	said := func(s Source) string {
-		out, err := yaml.Dump(withKind(s.Kind, nil, s.Settings))
-		if err != nil {
-			return "" // a node that was read can be written
-		}
-		return string(out)
-	}
-	return s.Name == as.Name && said(s) == said(as)
-}
-
 func (c *Config) showKey(k Key) *yaml.Node {
 	n := mapping(
 		"from", section(k.From, func(r key.Ref) *yaml.Node { return text(FormatRef(r)) }),
