@@ -17,7 +17,7 @@ import (
 
 func (a *app) config() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check, show, describe or write the configuration"}
-	cmd.AddCommand(a.configCheck(), a.configShow(), a.configSchema(), a.configInit())
+	cmd.AddCommand(a.configCheck(), a.configShow(), a.configSchema(), a.configInit(), a.configSystemd())
 	group(cmd)
 	return cmd
 }
@@ -27,7 +27,7 @@ func (a *app) configCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Every fault at once, and every host that will see a key",
 		Args:  expects(0, 0, "nothing"),
-		RunE: act(func(context.Context, []string) error {
+		RunE: act(func(ctx context.Context, _ []string) error {
 			cfg, err := a.settings()
 			var p *plan
 			if cfg != nil { // what was right can still be wrong together
@@ -36,6 +36,9 @@ func (a *app) configCheck() *cobra.Command {
 				err = config.Join(err, more)
 			}
 			if err != nil {
+				return asUsage(err)
+			}
+			if err := p.allowed(ctx); err != nil {
 				return asUsage(err)
 			}
 			table := ui.NewTable("key", "provider", "asks", "delivered to")
