@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/livekey/livekey/configs"
 	"github.com/livekey/livekey/internal/atomicfile"
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/sandbox"
 	"github.com/livekey/livekey/internal/ui"
 )
 
@@ -101,6 +105,23 @@ func (a *app) configSchema() *cobra.Command {
 	}
 }
 
+// configAttr is whose a new config at path is: the caller's, and for the service to read
+// where root writes the machine's and the service is installed.
+func configAttr(path string) atomicfile.Attr {
+	a := atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}
+	if os.Geteuid() != 0 || !strings.HasPrefix(path, sandbox.ConfigFolder+"/") {
+		return a
+	}
+	g, err := user.LookupGroup(sandbox.User)
+	if err != nil {
+		return a
+	}
+	if gid, err := strconv.Atoi(g.Gid); err == nil {
+		a.Mode, a.GID = 0o640, gid
+	}
+	return a
+}
+
 func (a *app) configInit() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init",
@@ -117,7 +138,7 @@ func (a *app) configInit() *cobra.Command {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as /etc/livekey; the file in it is its owner's
 				return fmt.Errorf("write config: %w", err)
 			}
-			if err := atomicfile.Write(path, []byte(starter(filepath.Dir(path))), atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}); err != nil {
+			if err := atomicfile.Write(path, []byte(starter(filepath.Dir(path))), configAttr(path)); err != nil {
 				return fmt.Errorf("write config: %w", err)
 			}
 			_, err = fmt.Fprintf(a.out.Out, "wrote %s; edit it, then run: livekey config check\n", path)

@@ -72,7 +72,7 @@ func TestEveryAttributeIsAField(t *testing.T) {
 	h, got := fake(slog.LevelDebug)
 	log := slog.New(h).With("sink", "app")
 	log.Warn("version held", "key", "A", "outcome", "dead", "unproved", "", "err", errors.New("ask issuer: refused"),
-		"actions", []string{"mend it", "or leave it"}, slog.Group("evidence", slog.String("http-status", "401")))
+		"actions", []string{"mend it", "or leave it"}, slog.Group("evidence", slog.String("http_status", "401")))
 	e := (*got)[0]
 	for name, want := range map[string]string{
 		"SYSLOG_IDENTIFIER": "livekey", "LIVEKEY_SINK": "app", "LIVEKEY_KEY": "A", "LIVEKEY_OUTCOME": "dead",
