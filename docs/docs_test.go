@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestTheProviderOfThePageIsGood(t *testing.T) {
 func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, file := range []string{"../README.md", "../CONTRIBUTING.md", "../SECURITY.md", "ARCHITECTURE.md", "alerts.md", "dialects.md", "exec.md", "limits.md", "providers.md"} {
+	for _, file := range pages(t) {
 		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
 			if _, err := os.Stat(path.Join(path.Dir(file), m[1])); err != nil {
 				t.Errorf("%s links to %s: %v", file, m[1], err)
@@ -102,6 +103,19 @@ func TestTheArchitectureNamesEveryPackage(t *testing.T) {
 			t.Errorf("no word about %s", name)
 		}
 	}
+}
+
+// pages are all that people read but the decisions, which speak for themselves.
+func pages(t *testing.T) (all []string) {
+	t.Helper()
+	for _, pattern := range []string{"../*.md", "*.md", "../systemd/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no pages at %s: %v", pattern, err)
+		}
+		all = append(all, found...)
+	}
+	return all
 }
 
 func read(t *testing.T, file string) string {
