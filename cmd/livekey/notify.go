@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +19,10 @@ import (
 // statusEvery is how often the STATUS= line is made anew where no watchdog sets a
 // shorter beat. It is sent only when it changed.
 const statusEvery = 15 * time.Second
+
+// sendLimit is how long a message to systemd may take. One that does not read, stopped
+// itself or busy with a full queue, must not hold livekey up.
+const sendLimit = time.Second
 
 // A notifier tells systemd how livekey is: ready after the first verdicts, reloading,
 // stopping, and alive for as long as the engine is. Without a systemd that listens it
@@ -32,17 +39,36 @@ type notifier struct {
 	mu      sync.Mutex
 	refused string // why the last reload changed nothing
 	said    string // the last STATUS=
+	owed    bool   // READY=1 was not heard
 	stuck   bool   // it was logged that the engine is
 }
 
 func newNotifier(log *slog.Logger, ready <-chan struct{}, alive func() error, status func() report.Status) *notifier {
-	n := &notifier{ready: ready, alive: alive, status: status, log: log}
-	n.send = func(state string) (bool, error) { return daemon.SdNotify(false, state) }
+	n := &notifier{ready: ready, alive: alive, status: status, log: log, send: sendTo(os.Getenv("NOTIFY_SOCKET"))}
 	var err error
 	if n.watchdog, err = daemon.SdWatchdogEnabled(false); err != nil {
 		log.Warn("watchdog not served", "err", err)
 	}
 	return n
+}
+
+// sendTo sends as daemon.SdNotify does, within sendLimit. An empty socket is nobody.
+func sendTo(socket string) func(state string) (bool, error) {
+	return func(state string) (sent bool, err error) {
+		if socket == "" {
+			return false, nil
+		}
+		conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+		if err != nil {
+			return false, err
+		}
+		defer func() { err = errors.Join(err, conn.Close()) }()
+		if err := conn.SetWriteDeadline(time.Now().Add(sendLimit)); err != nil {
+			return false, err
+		}
+		_, err = conn.Write([]byte(state))
+		return err == nil, err
+	}
 }
 
 // run tells systemd until ctx ends.
@@ -92,9 +118,12 @@ func (n *notifier) pulse() {
 	}
 	n.mu.Lock()
 	n.stuck = false
-	before := n.said
+	before, owed := n.said, n.owed
 	n.mu.Unlock()
 	var state []string
+	if owed {
+		state = append(state, daemon.SdNotifyReady)
+	}
 	if line := n.line(); line != before {
 		state = append(state, line)
 	}
@@ -151,6 +180,11 @@ func (n *notifier) line() string {
 // tell sends state and says whether somebody listens.
 func (n *notifier) tell(state string) bool {
 	sent, err := n.send(state)
+	if strings.HasPrefix(state, daemon.SdNotifyReady) {
+		n.mu.Lock()
+		n.owed = err != nil
+		n.mu.Unlock()
+	}
 	if err != nil {
 		n.log.Warn("systemd not told", "state", state, "err", err)
 	}

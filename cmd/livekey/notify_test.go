@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -138,6 +141,66 @@ func TestAReloadIsToldWithItsTimeAndItsEnd(t *testing.T) {
 		stop()
 		<-done
 	})
+}
+
+func TestReadyIsSaidUntilItIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &told{}
+		n := w.notifier(0)
+		listening, deaf := n.send, true
+		n.send = func(state string) (bool, error) {
+			if deaf {
+				return false, errors.New("nobody reads")
+			}
+			return listening(state)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); n.run(ctx) }()
+		close(w.ready)
+		synctest.Wait()
+		deaf = false
+		time.Sleep(statusEvery)
+		wants(t, "again", w.take(), "READY=1")
+		time.Sleep(statusEvery)
+		wants(t, "once", w.take())
+		stop()
+		<-done
+	})
+}
+
+// A systemd whose queue is full must not hold up what tells it.
+func TestASystemdThatDoesNotReadHoldsNobodyUp(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	send := sendTo(socket)
+	if sent, err := send("READY=1"); !sent || err != nil {
+		t.Fatalf("sent %v, %v", sent, err)
+	}
+	done := make(chan error)
+	go func() {
+		for {
+			if _, err := send("WATCHDOG=1"); err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(10 * sendLimit):
+		t.Error("it waits for ever")
+	}
+	if sent, err := sendTo("")("READY=1"); sent || err != nil {
+		t.Errorf("to nobody: sent %v, %v", sent, err)
+	}
 }
 
 func TestWithoutSystemdNothingIsAsked(t *testing.T) {
