@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,9 +148,10 @@ func TestReadyIsSaidUntilItIsHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &told{}
 		n := w.notifier(0)
-		listening, deaf := n.send, true
+		listening := n.send
+		var hears atomic.Bool
 		n.send = func(state string) (bool, error) {
-			if deaf {
+			if !hears.Load() {
 				return false, errors.New("nobody reads")
 			}
 			return listening(state)
@@ -159,7 +161,7 @@ func TestReadyIsSaidUntilItIsHeard(t *testing.T) {
 		go func() { defer close(done); n.run(ctx) }()
 		close(w.ready)
 		synctest.Wait()
-		deaf = false
+		hears.Store(true)
 		time.Sleep(statusEvery)
 		wants(t, "again", w.take(), "READY=1")
 		time.Sleep(statusEvery)

@@ -89,8 +89,9 @@ func TestTheJournalKnowsKeysByTheirFields(t *testing.T) {
 	values := []string{w.newKey("K"), w.newKey("OTHER")}
 	w.run("systemctl", "start", "livekey")
 	values = append(values, w.newKey("K"))
+	life := "_SYSTEMD_INVOCATION_ID=" + w.show("InvocationID") // another test's lines may still be there
 	query := func(match ...string) string {
-		return w.run(append([]string{"journalctl", "--no-pager", "-q", "-o", "json"}, match...)...)
+		return w.run(append([]string{"journalctl", "--no-pager", "-q", "-o", "json", life}, match...)...)
 	}
 	w.until("the rotation is in the journal", func() error {
 		if n := strings.Count(query("LIVEKEY_KEY=K", "LIVEKEY_STAGE=current"), "version delivered"); n < 2 {
