@@ -105,7 +105,7 @@ func Group(name, where string) []Need {
 	}
 	return []Need{{
 		where: where, lines: []string{"SupplementaryGroups=" + word(name)},
-		notes: []string{"It costs: livekey may read what this group may read."},
+		notes: []string{"It costs: livekey may read what this group may read. The group must be there, or the unit does not start."},
 		lacks: func(p Process) string { return p.outside(name) },
 	}}
 }
