@@ -16,9 +16,9 @@ func (a *app) configSystemd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "systemd",
 		Short: "The drop-in with what the config needs beyond livekey.service",
-		Long: "Prints the drop-in with which livekey.service can do what the config asks: paths,\n" +
-			"groups and owners other than its own. Each line says what in the config needs it.\n" +
-			"It changes nothing, and says how to put it in place.",
+		Long: "Prints the drop-in with which livekey.service can do what the config asks:\n" +
+			"paths, groups and owners other than its own. Each line says what in the config\n" +
+			"needs it. It changes nothing, and says how to put it in place.",
 		Args: expects(0, 0, "nothing"),
 		RunE: act(func(context.Context, []string) error {
 			cfg, err := a.settings()
