@@ -9,13 +9,16 @@ FUZZTIME ?= 20s
 SOAK     ?= 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fuzz bench soak deps
+.PHONY: help build install test lint fuzz bench soak deps
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/livekey, static, erasing values after use
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o bin/livekey ./cmd/livekey
+
+install: build ## as a systemd service; DESTDIR and PREFIX are heard (needs root)
+	@systemd/install.sh
 
 test: ## every test, with the race detector and the real servers; installs nothing
 	@test/run/test.sh

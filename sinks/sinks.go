@@ -56,6 +56,15 @@ type Carrier interface {
 // A Placer tells the path at which consumers find the sink.
 type Placer interface{ Path() string }
 
+// A Lodger is a sink in files of this machine. It tells, without I/O, what it needs there:
+// the sandbox of a service has to allow it.
+type Lodger interface {
+	// Folder is where it makes files.
+	Folder() string
+	// Belongs is to whom they go, as the config says it; "" is livekey's own.
+	Belongs() (owner, group string)
+}
+
 // ErrForeign says that what is there is not livekey's, and adopt is not set.
 var ErrForeign = errors.New("not written by livekey")
 

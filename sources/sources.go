@@ -61,6 +61,12 @@ type Pacer interface {
 	Refresh() time.Duration
 }
 
+// A Placer tells the file of this machine in which a location is, as the config says it,
+// also with $CREDENTIALS_DIRECTORY in front: the sandbox of a service has to let it be read.
+type Placer interface {
+	Path(loc key.Location) string
+}
+
 // Env is what a kind's constructor is given beside its settings.
 type Env struct {
 	Name string // under sources:

@@ -5,19 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/livekey/livekey/configs"
 	"github.com/livekey/livekey/internal/atomicfile"
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/sandbox"
 	"github.com/livekey/livekey/internal/ui"
 )
 
 func (a *app) config() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check, show, describe or write the configuration"}
-	cmd.AddCommand(a.configCheck(), a.configShow(), a.configSchema(), a.configInit())
+	cmd.AddCommand(a.configCheck(), a.configShow(), a.configSchema(), a.configInit(), a.configSystemd())
 	group(cmd)
 	return cmd
 }
@@ -27,7 +31,7 @@ func (a *app) configCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Every fault at once, and every host that will see a key",
 		Args:  expects(0, 0, "nothing"),
-		RunE: act(func(context.Context, []string) error {
+		RunE: act(func(ctx context.Context, _ []string) error {
 			cfg, err := a.settings()
 			var p *plan
 			if cfg != nil { // what was right can still be wrong together
@@ -36,6 +40,9 @@ func (a *app) configCheck() *cobra.Command {
 				err = config.Join(err, more)
 			}
 			if err != nil {
+				return asUsage(err)
+			}
+			if err := p.allowed(ctx); err != nil {
 				return asUsage(err)
 			}
 			table := ui.NewTable("key", "provider", "asks", "delivered to")
@@ -98,6 +105,23 @@ func (a *app) configSchema() *cobra.Command {
 	}
 }
 
+// configAttr is whose a new config at path is: the caller's, and for the service to read
+// where root writes the machine's and the service is installed.
+func configAttr(path string) atomicfile.Attr {
+	a := atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}
+	if os.Geteuid() != 0 || !strings.HasPrefix(path, sandbox.ConfigFolder+"/") {
+		return a
+	}
+	g, err := user.LookupGroup(sandbox.User)
+	if err != nil {
+		return a
+	}
+	if gid, err := strconv.Atoi(g.Gid); err == nil {
+		a.Mode, a.GID = 0o640, gid
+	}
+	return a
+}
+
 func (a *app) configInit() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init",
@@ -114,7 +138,7 @@ func (a *app) configInit() *cobra.Command {
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as /etc/livekey; the file in it is its owner's
 				return fmt.Errorf("write config: %w", err)
 			}
-			if err := atomicfile.Write(path, []byte(starter(filepath.Dir(path))), atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}); err != nil {
+			if err := atomicfile.Write(path, []byte(starter(filepath.Dir(path))), configAttr(path)); err != nil {
 				return fmt.Errorf("write config: %w", err)
 			}
 			_, err = fmt.Fprintf(a.out.Out, "wrote %s; edit it, then run: livekey config check\n", path)

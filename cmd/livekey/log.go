@@ -6,19 +6,26 @@ import (
 	"strings"
 
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/journald"
 	"github.com/livekey/livekey/internal/ui"
 )
 
-// logger writes to stderr: text where a person watches, JSON elsewhere, unless
-// the config says which.
+// logger writes to stderr: text where a person watches, to the journal where stderr
+// leads there, JSON elsewhere, unless the config says which.
 func (a *app) logger(c config.Log) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.Level)) // the config has been checked; what it has not is info
-	if c.Format == "text" || c.Format != "json" && ui.IsTerminal(a.err.Out) {
+	lines := slog.NewJSONHandler(a.err.Out, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutEmpty})
+	auto := c.Format == "auto" || c.Format == ""
+	switch {
+	case c.Format == "text" || auto && ui.IsTerminal(a.err.Out):
 		o := &slog.HandlerOptions{Level: level, ReplaceAttr: forPeople}
 		return slog.New(terse{slog.NewTextHandler(a.err.Out, o)})
+	case c.Format == "journald" || auto && journald.Connected(a.err.Out):
+		return slog.New(journald.New(level, lines))
+	default:
+		return slog.New(lines)
 	}
-	return slog.New(slog.NewJSONHandler(a.err.Out, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutEmpty}))
 }
 
 // quiet is for commands that say themselves what matters: warnings only, as text.

@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
-
-	"github.com/livekey/livekey/internal/report"
 )
 
 func (a *app) run() *cobra.Command {
@@ -47,33 +43,4 @@ func signaled(ctx context.Context, sig os.Signal) <-chan os.Signal {
 	signal.Notify(c, sig)
 	context.AfterFunc(ctx, func() { signal.Stop(c) })
 	return c
-}
-
-// tellSystemd says READY=1 once first verdicts are there, and STOPPING=1 at the
-// end. Without a systemd that listens it says nothing.
-func (s *service) tellSystemd(ctx context.Context) {
-	notify := func(state string) {
-		if _, err := daemon.SdNotify(false, state); err != nil {
-			s.now.Load().log.WarnContext(ctx, "systemd not told", "state", state, "err", err)
-		}
-	}
-	select {
-	case <-s.ready:
-		giveBack()
-		notify(daemon.SdNotifyReady + "\nSTATUS=" + inWords(s.Status()))
-		<-ctx.Done()
-	case <-ctx.Done():
-	}
-	notify(daemon.SdNotifyStopping + "\nSTATUS=stopping; what is delivered stays")
-}
-
-// inWords is a status in one line.
-func inWords(s report.Status) string {
-	delivered := 0
-	for _, k := range s.Keys {
-		if k.Current != nil {
-			delivered++
-		}
-	}
-	return fmt.Sprintf("%d of %s delivered, %s open", delivered, counted(len(s.Keys), "key"), counted(len(s.Alerts), "alert"))
 }

@@ -24,6 +24,7 @@ type service struct {
 	fronts fronts
 	now    atomic.Pointer[started]
 	ready  chan struct{} // closed when an engine has first verdicts
+	notify *notifier
 
 	// swap is held for writing while one engine follows another, so that no order goes
 	// to an engine that has ended.
@@ -41,6 +42,7 @@ var _ admin.Daemon = (*service)(nil)
 func (a *app) newService(ctx context.Context, first *started, g *ground) (*service, error) {
 	s := &service{app: a, ground: g, ready: make(chan struct{})}
 	s.now.Store(first)
+	s.notify = newNotifier(first.log, s.ready, s.alive, s.Status)
 	s.fronts = fronts{all: map[address]*front{}, options: admin.Options{
 		Daemon: s, Alive: s.alive, Log: first.log, Metrics: g.metrics.Handler(s.Status),
 	}}
@@ -55,7 +57,7 @@ func (s *service) run(ctx context.Context, reload, refresh <-chan os.Signal) err
 	s.fronts.serve(ctx, s.now.Load().cfg)
 	g.Go(func() error { return s.follow(ctx, reload) })
 	g.Go(func() error { s.refreshes(ctx, refresh); return nil })
-	g.Go(func() error { s.tellSystemd(ctx); return nil })
+	g.Go(func() error { s.notify.run(ctx); return nil })
 	return g.Wait()
 }
 
@@ -86,17 +88,21 @@ func (s *service) follow(ctx context.Context, reload <-chan os.Signal) error {
 			select {
 			case <-s.ready:
 			default:
+				giveBack()
 				close(s.ready)
 			}
 		case <-reload:
+			s.notify.reloading()
 			next, err := s.reload(ctx)
 			if err != nil {
 				s.refused(ctx, err)
+				s.notify.reloaded(err)
 				continue
 			}
 			if l, err = s.replace(ctx, l, next); err != nil {
 				return err
 			}
+			s.notify.reloaded(nil)
 			starting = s.now.Load().Started()
 		}
 	}

@@ -28,6 +28,21 @@ type Client struct{ socket string }
 // NewClient opens nothing yet.
 func NewClient(socket string) *Client { return &Client{socket: socket} }
 
+// DaemonPID is the process that listens on the socket, 0 if nobody can tell.
+func (c *Client) DaemonPID(ctx context.Context) int {
+	conn, err := (&net.Dialer{Timeout: probeTimeout}).DialContext(ctx, "unix", c.socket)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = conn.Close() }()
+	if u, ok := conn.(*net.UnixConn); ok {
+		if p, ok := peerOf(u); ok {
+			return int(p.pid)
+		}
+	}
+	return 0
+}
+
 // NoDaemonError says that nobody answers on the socket, or that we may not ask.
 type NoDaemonError struct {
 	Socket string

@@ -28,7 +28,7 @@ func hint(err error) error {
 	case errors.Is(err, syscall.EBUSY):
 		return fmt.Errorf("%w: %w", ErrMounted, err)
 	case errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w: a unit with ProtectSystem= must list this directory in ReadWritePaths=", err)
+		return fmt.Errorf("%w: a unit with ProtectSystem= must list this directory in ReadWritePaths=; `livekey config systemd` prints what livekey.service needs", err)
 	default:
 		return err
 	}

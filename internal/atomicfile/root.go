@@ -131,7 +131,7 @@ func statAttr(f *os.File) (Attr, error) {
 func setAttr(f *os.File, a Attr) error {
 	if a.UID >= 0 || a.GID >= 0 {
 		if err := f.Chown(a.UID, a.GID); err != nil {
-			return fmt.Errorf("%w: only root may give files to others, livekey's own user to its own groups: add it to the group (under systemd: SupplementaryGroups=), or leave owner and group out", err)
+			return fmt.Errorf("%w: only root may give files to others, livekey's own user to its own groups: add it to the group (under systemd: SupplementaryGroups=, which `livekey config systemd` prints), or leave owner and group out", err)
 		}
 	}
 	return f.Chmod(a.Mode.Perm())

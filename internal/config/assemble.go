@@ -100,6 +100,7 @@ func (b *builder) file(n Node) {
 	b.once(t.Policy, "refresh", "probe", "confirm", "on_unknown", "grace", "budget", "allow_rollback", "watch_previous")
 	c.Policy = b.policy(t.Policy, c.Policy)
 	c.policies = append(c.policies, t.Policy)
+	c.said = b.said
 	b.once(t.Log, "level", "format")
 	b.take(t.Log.Decode(&c.Log))
 

@@ -26,7 +26,8 @@ type Config struct {
 	Metrics     string // address that answers /live and /ready over TCP; empty: off
 	Log         Log
 
-	policies []Node // where the policy stands, one for each file
+	policies []Node          // where the policy stands, one for each file
+	said     map[string]Node // what may be said once, by its path
 }
 
 // Source is a named connection. What the core does not know is the kind's own.

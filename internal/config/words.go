@@ -38,11 +38,11 @@ type LogLevel string
 // Words are the legal ones.
 func (LogLevel) Words() []string { return []string{"debug", "info", "warn", "error"} }
 
-// LogFormat is who reads the log: auto looks whether it is a terminal.
+// LogFormat is who reads the log: auto looks whether it is a terminal or the journal.
 type LogFormat string
 
 // Words are the legal ones.
-func (LogFormat) Words() []string { return []string{"auto", "text", "json"} }
+func (LogFormat) Words() []string { return []string{"auto", "text", "json", "journald"} }
 
 // form is how a value is linted; "": as the provider's file states.
 type form string

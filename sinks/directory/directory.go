@@ -38,7 +38,7 @@ type settings struct {
 // Settings are those of an entry, for whoever describes the config.
 func Settings() any { return settings{} }
 
-// Sink is one directory. It is a sinks.Sink, Reader, Carrier and Placer.
+// Sink is one directory. It is a sinks.Sink, Reader, Carrier, Placer and Lodger.
 type Sink struct {
 	settings
 
@@ -64,6 +64,9 @@ func (s *Sink) Carries(variable string, v secret.Value) error {
 	}
 	return nil
 }
+
+// Folder is where files are made.
+func (s *Sink) Folder() string { return s.Location }
 
 // present is what is at the path now.
 type present struct {
@@ -229,4 +232,5 @@ var (
 	_ sinks.Reader  = (*Sink)(nil)
 	_ sinks.Carrier = (*Sink)(nil)
 	_ sinks.Placer  = (*Sink)(nil)
+	_ sinks.Lodger  = (*Sink)(nil)
 )

@@ -27,7 +27,7 @@ type settings struct {
 // Settings are those of an entry, for whoever describes the config.
 func Settings() any { return settings{} }
 
-// Sink is one env file. It is a sinks.Sink, Reader, Carrier and Placer.
+// Sink is one env file. It is a sinks.Sink, Reader, Carrier, Placer and Lodger.
 type Sink struct {
 	settings
 
@@ -58,6 +58,9 @@ func (s *Sink) Carries(variable string, v secret.Value) error {
 	}
 	return nil
 }
+
+// Folder is where files are made.
+func (s *Sink) Folder() string { return s.dir }
 
 // present is what is at the path now.
 type present struct {
@@ -188,4 +191,5 @@ var (
 	_ sinks.Reader  = (*Sink)(nil)
 	_ sinks.Carrier = (*Sink)(nil)
 	_ sinks.Placer  = (*Sink)(nil)
+	_ sinks.Lodger  = (*Sink)(nil)
 )

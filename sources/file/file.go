@@ -169,9 +169,7 @@ func (s *Source) resolve(path string) (string, error) {
 	if err := s.lintPath(path); err != nil {
 		return "", err
 	}
-	if !isAbsolute(path) {
-		path = s.root + "/" + path
-	}
+	path = s.Path(key.Location{Path: path})
 	if below, ok := strings.CutPrefix(path, credentials); ok {
 		if s.credentialsDir == "" {
 			return "", fmt.Errorf("%s is not set, livekey was not started by a unit with LoadCredential=: %w", credentials, key.ErrNotFound)
@@ -179,6 +177,14 @@ func (s *Source) resolve(path string) (string, error) {
 		path = s.credentialsDir + below
 	}
 	return filepath.Clean(path), nil
+}
+
+// Path is where loc is, with $CREDENTIALS_DIRECTORY as it stands.
+func (s *Source) Path(loc key.Location) string {
+	if isAbsolute(loc.Path) {
+		return filepath.Clean(loc.Path)
+	}
+	return filepath.Join(s.root, loc.Path)
 }
 
 func refuse(info fs.FileInfo) error {

@@ -19,6 +19,11 @@ strace                 strace
 prometheus-alertmanager prometheus-alertmanager
 /usr/lib/*/systemd/libsystemd-shared-*.so  libsystemd-shared
 /usr/lib/python3/dist-packages/dotenv/main.py  python3-dotenv
+systemd-analyze        systemd
+systemd-nspawn         systemd-container
+useradd                passwd
+nsenter                util-linux
+install                coreutils
 '
 
 missing=()

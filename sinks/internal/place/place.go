@@ -52,6 +52,9 @@ func (s Settings) Check(n config.Node) error {
 // Path is where consumers find the sink.
 func (s Settings) Path() string { return s.Location }
 
+// Belongs is to whom the files go, as the config says it.
+func (s Settings) Belongs() (owner, group string) { return s.Owner, s.Group }
+
 // Attr looks up owner and group.
 func (s Settings) Attr() (atomicfile.Attr, error) {
 	a := atomicfile.Attr{Mode: fs.FileMode(s.Mode), UID: -1, GID: -1}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/livekey/livekey/internal/admin"
+	"github.com/livekey/livekey/internal/sandbox"
+	"github.com/livekey/livekey/internal/ui"
+)
+
+func (a *app) configSystemd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "systemd",
+		Short: "The drop-in with what the config needs beyond livekey.service",
+		Long: "Prints the drop-in with which livekey.service can do what the config asks:\n" +
+			"paths, groups and owners other than its own. Each line says what in the config\n" +
+			"needs it. It changes nothing, and says how to put it in place.",
+		Args: expects(0, 0, "nothing"),
+		RunE: act(func(context.Context, []string) error {
+			cfg, err := a.settings()
+			if err != nil {
+				return asUsage(err)
+			}
+			p, err := assemble(cfg, a.quiet(), knowsNothing)
+			if err != nil {
+				return asUsage(err)
+			}
+			text := sandbox.DropIn(p.needs())
+			if text == "" {
+				a.note("%s as it is can do all that this config asks; if %s is there, it is no longer needed", sandbox.Service, sandbox.Place)
+				return nil
+			}
+			if _, err := a.out.Out.Write([]byte(text)); err != nil {
+				return err
+			}
+			if ui.IsTerminal(a.out.Out) {
+				return nil // the comments say how
+			}
+			a.note("put it in place with")
+			for _, step := range sandbox.Steps {
+				a.note("  %s", step)
+			}
+			return nil
+		}),
+	}
+}
+
+// allowed says what the livekey that serves this config may not do of it: the one that
+// runs, or this one where the unit started it. Where neither is, nobody can tell, and it
+// is nil.
+func (p *plan) allowed(ctx context.Context) error {
+	pid := admin.NewClient(p.cfg.Socket).DaemonPID(ctx)
+	if os.Getenv("SYSTEMD_EXEC_PID") == strconv.Itoa(os.Getpid()) {
+		pid = os.Getpid()
+	}
+	if pid == 0 {
+		return nil
+	}
+	process, err := sandbox.Of(pid)
+	if err != nil {
+		return nil //nolint:nilerr // it ended meanwhile, or this is no Linux
+	}
+	return sandbox.Allows(process, p.needs())
+}
