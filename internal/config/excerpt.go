@@ -173,7 +173,7 @@ var fieldNames = []string{
 	"expect", "identity", "form", "trim", "lint", "allow", "file", "require_tmpfs",
 }
 
-var safeName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]{0,127}$`)
+var safeName = newWord("[A-Za-z_]", "[A-Za-z0-9_./-]", 128)
 
 // Shown is a name as it may be printed, masked if it may be a value: for names that
 // somebody wrote where a key could have slipped in.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +12,18 @@ import (
 	"github.com/livekey/livekey/internal/key"
 )
 
-var hostName = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+// hostLabel is one of the words between the dots of a host's name.
+var hostLabel = newWord("[A-Za-z0-9]", "[A-Za-z0-9-]", 63)
+
+// isHostName says whether host is a plain ASCII name.
+func isHostName(host string) bool {
+	for label := range strings.SplitSeq(host, ".") {
+		if !hostLabel.MatchString(label) || strings.HasSuffix(label, "-") {
+			return false
+		}
+	}
+	return len(host) <= 253
+}
 
 // ParseBaseURL reads an address to which a value is sent: https to a plain host,
 // or http to this machine. Its error says what is wrong without quoting it.
@@ -31,7 +41,7 @@ func ParseBaseURL(text string) (*url.URL, error) {
 		return nil, errors.New("a URL with a fragment, which is never sent")
 	case strings.Contains(text, "?"):
 		return nil, errors.New("a URL with a query; parameters belong under with")
-	case host == "" || ipErr != nil && (!hostName.MatchString(host) || len(host) > 253):
+	case host == "" || ipErr != nil && !isHostName(host):
 		return nil, errors.New("a URL without a plain ASCII host")
 	case ipErr == nil && (ip.Unmap().IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast() || ip.Zone() != ""):
 		return nil, errors.New("a link-local, multicast or unspecified address, which no issuer has")

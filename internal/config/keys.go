@@ -14,7 +14,7 @@ const NoProvider = "none"
 
 var (
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	partName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
+	partName     = newWord("[A-Za-z_]", "[A-Za-z0-9_.-]", 64)
 )
 
 // What a legal name looks like, as a hint.

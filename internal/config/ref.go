@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -14,8 +13,8 @@ import (
 )
 
 var (
-	sourceName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,63}$`)
-	paramName  = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
+	sourceName = newWord("[A-Za-z_]", "[A-Za-z0-9_.-]", 64)
+	paramName  = newWord("[a-z]", "[a-z0-9_-]", 64)
 )
 
 // ParseRef reads a reference: <source>://<path>[?<param>=<value>&…][#<field>].
