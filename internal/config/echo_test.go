@@ -33,7 +33,7 @@ func TestNoValueIsEverPrinted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Read("f.yaml", changed, testKinds)
+		_, err = Read("f.yaml", changed, exampleKinds)
 		if err == nil {
 			return
 		}
@@ -94,5 +94,15 @@ func TestExcerptOfABrokenFileShowsFieldsOnly(t *testing.T) {
 		if got, _, ok := d.excerpt(1, len(line)); !ok || got != want {
 			t.Errorf("the excerpt of %q is %q, want %q", line, got, want)
 		}
+	}
+}
+
+// The names of entries are offered where another is unknown; a secret that slipped into
+// the place of one is not.
+func TestASecretInPlaceOfANameIsNotOffered(t *testing.T) {
+	const secret = "sk-ant-api03-canarycanary"
+	_, err := Read("f.yaml", []byte("sources:\n  "+secret+": {kind: file}\nkeys:\n  A: {from: \"elsewhere://a\"}\n"), testKinds)
+	if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "one of env, file or vault") {
+		t.Errorf("err = %v", err)
 	}
 }

@@ -17,8 +17,10 @@ func didYouMean(word string, known []string) string {
 	return ""
 }
 
-// choice is a hint that names the nearest of the words, or else all of them.
+// choice is a hint that names the nearest of the words, or else all of them that may
+// be printed: names of entries are among them.
 func choice(word string, known []string) string {
+	known = slices.DeleteFunc(slices.Clone(known), func(name string) bool { return !showable(name) })
 	if hint := didYouMean(word, known); hint != "" || len(known) == 0 {
 		return hint
 	}
