@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -29,16 +30,18 @@ var metadata = map[netip.Addr]bool{
 }
 
 // refuseMetadata sees the address that is really dialed, so a name that
-// changes its mind between two look-ups gains nothing.
-func refuseMetadata(_ context.Context, _, address string, _ syscall.RawConn) error {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("read dialed address: %w", err)
+// changes its mind between two look-ups gains nothing. It lets those of reach pass.
+func refuseMetadata(reach []netip.Addr) func(context.Context, string, string, syscall.RawConn) error {
+	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		ap, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return fmt.Errorf("read dialed address: %w", err)
+		}
+		if refused(ap.Addr()) && !slices.Contains(reach, ap.Addr()) {
+			return ErrAddressRefused
+		}
+		return nil
 	}
-	if refused(ap.Addr()) {
-		return ErrAddressRefused
-	}
-	return nil
 }
 
 func refused(a netip.Addr) bool {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,5 +96,29 @@ func TestANameIsJudgedByTheAddressItLeadsTo(t *testing.T) {
 	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
 	if _, err := get(client(t, httpclient.Options{Timeout: 2 * time.Second}), "http://issuer.example:"+port); err != nil || seen.Load() != 1 {
 		t.Errorf("a name that leads elsewhere: %v", err)
+	}
+}
+
+func TestOneMetadataAddressMayBeReachedAndNoOther(t *testing.T) {
+	t.Parallel()
+	client, err := (&httpclient.Factory{}).Client(httpclient.Options{
+		Timeout: 200 * time.Millisecond, Reach: []netip.Addr{netip.MustParseAddr("fd00:ec2::254")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, refused := range map[string]bool{
+		"[fd00:ec2::254]":            false, // whether somebody is there or not
+		"169.254.169.254":            true,
+		"[64:ff9b::169.254.169.254]": true,
+		"[fe80::1]":                  true,
+	} {
+		resp, err := client.Get("http://" + host + "/")
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if errors.Is(err, httpclient.ErrAddressRefused) != refused {
+			t.Errorf("%s: err = %v, refused %t", host, err, refused)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/livekey/livekey/internal/trusted"
@@ -38,6 +39,9 @@ type Options struct {
 	// ClientCertFile and ClientKeyFile, PEM, are what a server is shown that asks
 	// who calls: read again for each new connection, so that a renewed one counts.
 	ClientCertFile, ClientKeyFile string
+	// Reach are metadata addresses that may be dialed all the same. They are for
+	// whoever looks up livekey's own credentials there; no key goes over such a client.
+	Reach []netip.Addr
 }
 
 // Factory makes clients. The zero Factory is ready.
@@ -67,7 +71,7 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 			return clientCert(o.ClientCertFile, o.ClientKeyFile)
 		}
 	}
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata(o.Reach)}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConf,
