@@ -26,7 +26,7 @@ func newByPrefix(c *catalog.Catalog, client *http.Client) (*byPrefix, error) {
 		if err != nil {
 			return nil, err
 		}
-		checker, err := provider.Checker(catalog.Settings{Client: client})
+		checker, err := provider.Checker(catalog.Settings{Client: client, Signers: signers})
 		if err != nil {
 			continue // needs parameters, which nobody gave: its keys stay without an issuer
 		}

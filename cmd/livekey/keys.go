@@ -100,7 +100,10 @@ func (p *plan) issuer(k config.Key, client *http.Client) (issuer, error) {
 	if err != nil {
 		return issuer{}, err
 	}
-	checker, err := provider.Checker(catalog.Settings{BaseURL: k.BaseURL, With: k.With, Client: client})
+	if err := provider.CheckParts(slices.Sorted(maps.Keys(k.From))); err != nil {
+		return issuer{}, k.Node.Fault("env", "%v", err)
+	}
+	checker, err := provider.Checker(catalog.Settings{BaseURL: k.BaseURL, With: k.With, Client: client, Signers: signers})
 	if err != nil {
 		return issuer{}, k.Node.Fault("", "provider %s: %v", id, err)
 	}

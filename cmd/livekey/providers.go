@@ -82,10 +82,23 @@ func few(all []string) string {
 	return fmt.Sprintf("%s +%d", all[0], len(all)-1)
 }
 
+// parts are those of a key that has several.
+func parts(i catalog.Info) string {
+	var all []string
+	for _, part := range i.Parts {
+		if slices.Contains(i.Optional, part) {
+			part += " (optional)"
+		}
+		all = append(all, part)
+	}
+	return strings.Join(all, ", ")
+}
+
 func (a *app) printProvider(i catalog.Info) error {
 	sent := slices.DeleteFunc(slices.Clone(i.Classes), func(c string) bool { return slices.Contains(i.NeverSent, c) })
 	pairs := []string{
 		"provider", i.ID, "name", i.Name, "asks", i.BaseURL, "form", i.Form,
+		"parts", parts(i),
 		"variables", strings.Join(i.Variables, " "), "prefixes", strings.Join(i.Prefixes, " "),
 		"kinds of key", strings.Join(sent, "; "), "never sent", strings.Join(i.NeverSent, "; "), "owner told by", strings.Join(i.Pins, ", "),
 		"cost of a probe", i.Cost, "confidence", i.Confidence,

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,7 +38,7 @@ func (a *app) subjects(s subject) (*config.Config, error) {
 	case !s.stdin && s.provider != "":
 		return nil, misused("--provider is for --stdin")
 	case s.stdin:
-		return a.standalone(s, map[key.Name]key.Ref{stdinName: {Location: key.Location{Source: stdinSource}}})
+		return a.standalone(s, alone(stdinName, key.Ref{Location: key.Location{Source: stdinSource}}))
 	case s.envFile != "":
 		return a.ofEnvFile(s)
 	}
@@ -136,16 +137,59 @@ func (a *app) ofVariables(s subject, where string, variables []string, ref func(
 			return nil, misused("the %s has no %s%s", where, config.Shown(name), didYouMean(name, suggestible(variables), ""))
 		}
 	}
-	refs := map[key.Name]key.Ref{}
+	keys := map[key.Name]subjectKey{}
 	for _, variable := range variables {
 		if slices.Contains(s.names, variable) || len(s.names) == 0 && knownVariable(variable) {
-			refs[key.Name(variable)] = ref(variable)
+			if k, ok := together(variable, variables, ref); ok || slices.Contains(s.names, variable) {
+				keys[k.name] = k
+			}
 		}
 	}
-	if len(refs) == 0 {
+	if len(keys) == 0 {
 		return nil, misused("the %s has no variable that belongs to a known provider: name one, or see `livekey providers`", where)
 	}
-	return a.standalone(s, refs)
+	return a.standalone(s, slices.Collect(maps.Values(keys))...)
+}
+
+// subjectKey is a key that no config has: which variable carries which part, and where
+// that is.
+type subjectKey struct {
+	name key.Name
+	env  map[string]key.Part
+	from map[key.Part]key.Ref
+}
+
+func alone(name string, ref key.Ref) subjectKey {
+	return subjectKey{
+		name: key.Name(name), env: map[string]key.Part{name: key.DefaultPart}, from: map[key.Part]key.Ref{key.DefaultPart: ref},
+	}
+}
+
+// together is the key that has variable: with the others beside it that belong to the
+// same provider, where its keys have several parts. ok says whether it is complete.
+func together(variable string, variables []string, ref func(string) key.Ref) (k subjectKey, ok bool) {
+	c := catalog.Builtin()
+	id, err := c.Resolve([]string{variable})
+	if err != nil || id == "" {
+		return alone(variable, ref(variable)), true
+	}
+	provider, err := c.Lookup(id)
+	if err != nil {
+		return alone(variable, ref(variable)), true
+	}
+	if _, several := provider.PartOf(variable); !several {
+		return alone(variable, ref(variable)), true
+	}
+	k = subjectKey{env: map[string]key.Part{}, from: map[key.Part]key.Ref{}}
+	for _, name := range provider.Info().Variables {
+		if part, _ := provider.PartOf(name); slices.Contains(variables, name) {
+			if k.name == "" {
+				k.name = key.Name(name)
+			}
+			k.env[name], k.from[part] = part, ref(name)
+		}
+	}
+	return k, provider.CheckParts(slices.Collect(maps.Keys(k.from))) == nil
 }
 
 // shouted is the form of a name that is worth a suggestion: the last line of a PEM
@@ -160,18 +204,18 @@ func suggestible(variables []string) []string {
 }
 
 // standalone is a config of keys that no config has.
-func (a *app) standalone(s subject, refs map[key.Name]key.Ref) (*config.Config, error) {
+func (a *app) standalone(s subject, keys ...subjectKey) (*config.Config, error) {
 	cfg := config.Default(false)
 	cfg.Keys = map[key.Name]config.Key{}
 	cfg.Sources = map[string]config.Source{}
-	for name, ref := range refs {
-		cfg.Keys[name] = config.Key{
-			Name: name, Provider: s.provider, Trim: s.trim, Policy: cfg.Policy, Format: "plain",
-			From: map[key.Part]key.Ref{key.DefaultPart: ref},
-			Env:  map[string]key.Part{string(name): key.DefaultPart},
+	for _, k := range keys {
+		cfg.Keys[k.name] = config.Key{
+			Name: k.name, Provider: s.provider, Trim: s.trim, Policy: cfg.Policy, Format: "plain", From: k.from, Env: k.env,
 		}
-		if ref.Source != stdinSource {
-			cfg.Sources[ref.Source] = config.Source{Name: ref.Source, Kind: ref.Source}
+		for _, ref := range k.from {
+			if ref.Source != stdinSource {
+				cfg.Sources[ref.Source] = config.Source{Name: ref.Source, Kind: ref.Source}
+			}
 		}
 	}
 	return cfg, nil

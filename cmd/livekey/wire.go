@@ -15,16 +15,20 @@ import (
 	"github.com/livekey/livekey/sinks/directory"
 	"github.com/livekey/livekey/sinks/envfile"
 	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/sources/awssm"
 	"github.com/livekey/livekey/sources/env"
 	"github.com/livekey/livekey/sources/exec"
 	"github.com/livekey/livekey/sources/file"
 	"github.com/livekey/livekey/sources/vault"
+	"github.com/livekey/livekey/validator"
+	"github.com/livekey/livekey/validator/sigv4"
 )
 
 // The kinds that this binary has. These tables are the only place that knows a
 // concrete backend.
 var (
 	sourceKinds = map[string]func(sources.Env, config.Node) (sources.Source, error){
+		"awssm": awssm.FromConfig,
 		"env":   env.FromConfig,
 		"exec":  exec.FromConfig,
 		"file":  file.FromConfig,
@@ -33,6 +37,10 @@ var (
 	sinkKinds = map[string]func(sinks.Env, config.Node) (sinks.Sink, error){
 		"directory": directory.FromConfig,
 		"env_file":  envfile.FromConfig,
+	}
+	// signers are code that a provider's file names, where a request is signed.
+	signers = map[string]validator.Signer{
+		"sigv4": sigv4.Sign,
 	}
 	channelKinds = map[string]func(alerts.Env, config.Node) (alerts.Channel, error){
 		"alertmanager": alertmanager.FromConfig,

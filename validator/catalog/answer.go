@@ -21,7 +21,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	json   any // nil if the body is no JSON
+	json   any // of JSON, or of XML as if it were; nil if the body is neither
 }
 
 func readAnswer(resp *http.Response) (*answer, error) {
@@ -35,7 +35,7 @@ func readAnswer(resp *http.Response) (*answer, error) {
 func newAnswer(status int, header http.Header, body []byte) *answer {
 	a := &answer{status: status, header: header, body: body}
 	if err := json.Unmarshal(body, &a.json); err != nil {
-		a.json = nil
+		a.json = parseXML(body)
 	}
 	return a
 }

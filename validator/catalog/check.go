@@ -54,6 +54,7 @@ func (f *file) check(fs *faults) {
 		}
 	}
 	f.checkNames(fs)
+	f.checkParts(fs)
 	f.checkControl(fs, f.node, f.Control)
 	f.checkIdentity(fs, f.node, f.Identity)
 	f.checkRules(fs, f.Rules)
@@ -153,7 +154,8 @@ func (f *file) checkRequest(fs *faults, r *request) {
 	if strings.Contains(r.Body, "{{") {
 		fs.add(r.node, "body", "is sent as it is: a value goes only into headers")
 	}
-	sends := false
+	f.checkSign(fs, r)
+	sends := len(r.Sign) > 0
 	t, err := parseTemplate(r.URL)
 	switch {
 	case err != nil:
@@ -273,7 +275,7 @@ func (f *file) checkControl(fs *faults, in config.Node, text string) {
 	for _, name := range t.names() {
 		r, ok := readRandom(name)
 		if !ok {
-			fs.add(in, "control", "{{random N}} is the only placeholder here, N at most %d, of alnum, hex or digits if it says so", maxRandom)
+			fs.add(in, "control", "{{random N}} is the only placeholder here, N at most %d, of alnum, hex, digits or base32 if it says so", maxRandom)
 		}
 		random += r.length
 	}

@@ -22,9 +22,10 @@ import (
 
 // Settings are what a key's config says about its provider.
 type Settings struct {
-	BaseURL string            // where the live call goes, "" for the provider's own address
-	With    map[string]string // parameters
-	Client  *http.Client      // of internal/httpclient
+	BaseURL string                      // where the live call goes, "" for the provider's own address
+	With    map[string]string           // parameters
+	Client  *http.Client                // of internal/httpclient
+	Signers map[string]validator.Signer // code that files may name
 }
 
 // Checker returns what asks this provider. It also is a validator.Controller,
@@ -38,9 +39,12 @@ func (p *Provider) Checker(s Settings) (validator.Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{provider: p, params: params}
+	c := &checker{provider: p, params: params, signers: s.Signers}
 	if p.file.ProbePolicy == never {
 		return c, nil
+	}
+	if err := p.file.signers(s.Signers); err != nil {
+		return nil, err
 	}
 	if c.base, err = p.file.base(s.BaseURL, params); err != nil {
 		return nil, err
@@ -86,6 +90,7 @@ func (p *Provider) params(with map[string]string) (map[string]string, error) {
 type checker struct {
 	provider *Provider
 	params   map[string]string
+	signers  map[string]validator.Signer
 	base     string // https://host[:port][/path], no slash at its end
 	origin   string // https://host[:port]
 	host     string
@@ -150,6 +155,12 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 	if class.never != nil {
 		return validator.Answer{Verdict: *class.never}
 	}
+	for _, part := range class.requires {
+		if _, there := m.Parts[key.Part(part)]; !there {
+			return validator.Answer{Verdict: unknown(key.Misconfigured, "a "+class.name+" is used together with its "+part+
+				", and this key has none: add the part "+part+" to env:, and to what from: names")}
+		}
+	}
 	got, v := c.send(ctx, class, func(p key.Part) []byte { return m.Parts[p].Reveal() })
 	if got == nil {
 		return validator.Answer{Verdict: v}
@@ -176,8 +187,11 @@ func (c *checker) ExplainControl(ctx context.Context, m proof.Material) validato
 	}
 	other := template{{name: "random 40"}}
 	got, v := c.send(ctx, class, func(p key.Part) []byte {
-		if string(p) == c.provider.file.parts()[0] {
+		switch f := c.provider.file; {
+		case string(p) == f.parts()[0]:
 			return []byte(class.control.madeUp())
+		case slices.Contains(f.Optional, string(p)) && !slices.Contains(class.requires, string(p)):
+			return nil
 		}
 		return []byte(other.madeUp())
 	})
@@ -189,7 +203,7 @@ func (c *checker) ExplainControl(ctx context.Context, m proof.Material) validato
 
 // send makes exactly one request. Without an answer, the verdict says why.
 func (c *checker) send(ctx context.Context, class *class, values func(key.Part) []byte) (*answer, key.Verdict) {
-	req, err := class.request.build(ctx, c.base, c.params, values)
+	req, err := class.request.build(ctx, c.base, c.params, c.signers, values)
 	if err != nil {
 		return nil, unknown(key.Misconfigured, err.Error())
 	}

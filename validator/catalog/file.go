@@ -15,6 +15,7 @@ type file struct {
 	Recognize   recognize        `yaml:"recognize"`
 	Form        string           `yaml:"form"`     // how a value is linted: token (default), text, pem, json
 	Parts       []string         `yaml:"parts"`    // secret parts, ["value"] if left out
+	Optional    []string         `yaml:"optional"` // those of them that not every key has
 	BaseURL     string           `yaml:"base_url"` // https://host[/path]; a parameter may fill one DNS label
 	Params      map[string]param `yaml:"params"`
 	Request     *request         `yaml:"request"`
@@ -35,7 +36,9 @@ type file struct {
 type recognize struct {
 	Variables []string `yaml:"variables"` // exact names
 	Prefix    []string `yaml:"prefix"`    // only those that no other issuer uses
-	Shape     string   `yaml:"shape"`     // regular expression of the whole value; it only ever speaks against a key
+	Shape     string   `yaml:"shape"`     // regular expression of the whole value, of the first of several; it only ever speaks against a key
+	// Parts is which part each variable has, where there are several.
+	Parts map[string]string `yaml:"parts"`
 }
 
 type param struct {
@@ -52,6 +55,9 @@ type request struct {
 	// ValueInURL says why the issuer takes no header; only then may a part stand
 	// in the URL, where proxies and servers log it.
 	ValueInURL string `yaml:"value_in_url"`
+	// Sign names code that signs the request with the parts, for an issuer that
+	// takes no value in a header: "by" is its name, the rest what it is told.
+	Sign map[string]string `yaml:"sign"`
 
 	node config.Node
 }
@@ -67,6 +73,7 @@ type variant struct {
 	Rules       []rule           `yaml:"rules"`
 	Identity    map[string]field `yaml:"identity"`
 	ProbePolicy string           `yaml:"probe_policy"`
+	Requires    []string         `yaml:"requires"` // optional parts that this class needs
 	Confidence  string           `yaml:"confidence"`
 	Reason      key.Reason       `yaml:"reason"` // of one that is never probed: unsupported (default), wrong_auth_method, malformed
 	Detail      string           `yaml:"detail"` // why it is never probed

@@ -10,6 +10,11 @@ var index = []indexed{
 		prefixes:  []string{"sk-ant-"},
 	},
 	{
+		id: "aws", file: "aws.yaml",
+		variables: []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"},
+		prefixes:  []string(nil),
+	},
+	{
 		id: "gemini", file: "gemini.yaml",
 		variables: []string{"GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"},
 		prefixes:  []string{"AIza"},

@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/validator"
 )
 
 func gatewayFile(t testing.TB) []byte {
@@ -115,6 +117,38 @@ func TestLoaderRefuses(t *testing.T) {
 				t.Fatal("it loads")
 			}
 			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "gateway.yaml:") {
+				t.Errorf("got %v\nwant %q and the place", err, c.want)
+			}
+		})
+	}
+}
+
+// The same for what only a key of several parts says.
+func TestLoaderRefusesOfParts(t *testing.T) {
+	text, err := files.ReadFile("providers/aws.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ old, new, want string }{
+		"an optional part that is none":        {"optional: [session_token]", "optional: [token]", "optional: names parts"},
+		"a first part that may be missing":     {"optional: [session_token]", "optional: [access_key]", "other than the first"},
+		"a variable without a part":            {", AWS_SESSION_TOKEN: session_token}", "}", "recognize.parts: does not say"},
+		"a variable of no known part":          {"AWS_SESSION_TOKEN: session_token}", "AWS_SESSION_TOKEN: token}", "recognize.parts: is a map"},
+		"a part of an unknown variable":        {"{AWS_ACCESS_KEY_ID: ", "{AWS_KEY: access_key, AWS_ACCESS_KEY_ID: ", "recognize.parts: is a map"},
+		"a class that needs what all have":     {"requires: [session_token]", "requires: [secret_key]", "requires: names optional parts"},
+		"code without a name":                  {"{by: sigv4, ", "{", "sign.by: must be the name"},
+		"code that is told a secret":           {"region: '{{region}}'}", "region: '{{secret_key}}'}", "the code takes the parts by itself"},
+		"code whose name is a parameter":       {"{by: sigv4,", "{by: '{{region}}',", "sign.by"},
+		"a call that is neither signed nor so": {"  sign: {by: sigv4, service: sts, region: '{{region}}'}\n", "", "would prove nothing"},
+		"a line break in what code is told":    {"service: sts", `service: "s\nts"`, "must be one line"},
+		"a made-up key of unknown digits":      {"{{random 16 base32}}", "{{random 16 base64}}", "only placeholder here"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(string(text), c.old) {
+				t.Fatalf("the file has no %q", c.old)
+			}
+			_, err := parse("aws.yaml", strings.Replace(string(text), c.old, c.new, 1))
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "aws.yaml:") {
 				t.Errorf("got %v\nwant %q and the place", err, c.want)
 			}
 		})
@@ -317,7 +351,11 @@ func FuzzFile(f *testing.F) {
 			if !strings.HasPrefix(p.file.BaseURL, "https://") {
 				t.Fatalf("loads with base_url %q", p.file.BaseURL)
 			}
-			req, err := c.request.build(t.Context(), "https://issuer.example", nil, func(key.Part) []byte { return []byte("CANARY0CANARY") })
+			signers := map[string]validator.Signer{}
+			if c.request.sign != nil {
+				signers[c.request.sign.by] = func(*http.Request, validator.Signing) error { return nil }
+			}
+			req, err := c.request.build(t.Context(), "https://issuer.example", nil, signers, func(key.Part) []byte { return []byte("CANARY0CANARY") })
 			if err != nil {
 				continue
 			}

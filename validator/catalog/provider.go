@@ -30,6 +30,7 @@ type class struct {
 	rules    []rule
 	identity map[string]field
 	never    *key.Verdict // of one that is not sent
+	requires []string
 
 	provider *Provider
 }
@@ -40,6 +41,8 @@ type Info struct {
 	Name       string   `json:"name"`
 	Form       string   `json:"form"`
 	BaseURL    string   `json:"base_url,omitempty"`
+	Parts      []string `json:"parts,omitempty"`    // of a key that has several
+	Optional   []string `json:"optional,omitempty"` // those of them that not every key has
 	Variables  []string `json:"variables,omitempty"`
 	Prefixes   []string `json:"prefixes,omitempty"`
 	Classes    []string `json:"classes,omitempty"`    // kinds of credential that are told apart
@@ -79,7 +82,7 @@ func parse(name, text string) (*Provider, error) {
 
 func (p *Provider) newClass(v *variant) *class {
 	f := p.file
-	c := &class{name: v.Name, prefix: v.Prefix, shape: v.Shape, identity: f.Identity, provider: p}
+	c := &class{name: v.Name, prefix: v.Prefix, shape: v.Shape, identity: f.Identity, requires: v.Requires, provider: p}
 	if f.ProbePolicy == never || v.ProbePolicy == never {
 		c.never = unsent(v)
 		return c
@@ -180,7 +183,7 @@ func (p *Provider) Info() Info {
 	f := p.file
 	i := Info{
 		ID: f.ID, Name: f.Name, Form: p.Form(), BaseURL: f.BaseURL,
-		Variables: f.Recognize.Variables, Prefixes: f.Recognize.Prefix,
+		Parts: f.Parts, Optional: f.Optional, Variables: f.Recognize.Variables, Prefixes: f.Recognize.Prefix,
 		Pins: p.Pins(), Cost: f.Cost, Confidence: f.Confidence, Evidence: f.Evidence,
 	}
 	for _, v := range f.Variants {

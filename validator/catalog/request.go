@@ -12,6 +12,7 @@ import (
 
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/validator"
 )
 
 // call is a request of a file, its templates read.
@@ -20,11 +21,13 @@ type call struct {
 	url     template // what follows {{base_url}}
 	headers map[string]template
 	body    string
+	sign    *signature // nil: the value is in a header
 	parts   []string
+	missing []string // parts that a key may lack
 }
 
 func newCall(f *file, r *request) *call {
-	c := &call{method: r.Method, body: r.Body, headers: map[string]template{}, parts: f.parts()}
+	c := &call{method: r.Method, body: r.Body, headers: map[string]template{}, sign: newSignature(r.Sign), parts: f.parts(), missing: f.Optional}
 	u, _ := parseTemplate(r.URL)
 	c.url = u[1:]
 	for name, text := range r.Headers {
@@ -37,10 +40,15 @@ var errUnsendable = errors.New("the value cannot be sent byte for byte in a head
 	"a control character, or a blank at its beginning or end")
 
 // build makes the request. base and params come from the config, values from the
-// key; a value that would not arrive exactly as it is, is an error.
-func (c *call) build(ctx context.Context, base string, params map[string]string, values func(key.Part) []byte) (*http.Request, error) {
+// key, nil for a part that it has not; a value that would not arrive exactly as it
+// is, is an error.
+func (c *call) build(ctx context.Context, base string, params map[string]string, signers map[string]validator.Signer, values func(key.Part) []byte) (*http.Request, error) {
 	for _, part := range c.parts {
-		if v := values(key.Part(part)); len(v) == 0 || !sendable(string(v)) {
+		v := values(key.Part(part))
+		if v == nil && slices.Contains(c.missing, part) {
+			continue
+		}
+		if len(v) == 0 || !sendable(string(v)) {
 			return nil, errUnsendable
 		}
 	}
@@ -57,6 +65,12 @@ func (c *call) build(ctx context.Context, base string, params map[string]string,
 	for name, t := range c.headers {
 		if text, empty := t.render(value); !empty {
 			req.Header[name] = []string{text}
+		}
+	}
+	if c.sign != nil {
+		err := c.sign.sign(req, signers[c.sign.by], c.body, func(name string) string { return string(values(key.Part(name))) }, params)
+		if err != nil {
+			return nil, err
 		}
 	}
 	return req, nil

@@ -73,7 +73,7 @@ const (
 )
 
 // alphabets are what a made-up credential may be of, by their names in a file.
-var alphabets = map[string]string{"": alnum + "-_", "alnum": alnum, "hex": digits + "abcdef", "digits": digits}
+var alphabets = map[string]string{"": alnum + "-_", "alnum": alnum, "hex": digits + "abcdef", "digits": digits, "base32": "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"}
 
 // random is so many characters of an alphabet.
 type random struct {

@@ -40,7 +40,7 @@ func (h Harness) cutOff(t *testing.T) {
 			p.Set(chaos.Fault{End: chaos.HalfOpen, After: p.Longest() / 2})
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
-			if v := checkWith(ctx, t, anew(), h.Value); v.Outcome != key.Unknown || v.Reason != key.Transient {
+			if v := h.checkWith(ctx, t, anew(), h.Value); v.Outcome != key.Unknown || v.Reason != key.Transient {
 				t.Errorf("half-open: got %s/%s: %s", v.Outcome, v.Reason, v.Detail)
 			}
 		})

@@ -23,6 +23,9 @@ type Harness struct {
 	New func(t *testing.T, url string) validator.Checker
 	// Value is a well-shaped credential.
 	Value string
+	// Material makes one version of a key in which the value is. Nil: it is the only
+	// part of it. A key of several parts puts it where Sent finds it.
+	Material func(value string) proof.Material
 	// Sent returns the credential that a request carries.
 	Sent func(r *http.Request) string
 	// Live and Dead answer as the issuer does to a good and to a refused key.
@@ -48,8 +51,17 @@ func Run(t *testing.T, h Harness) {
 
 // Material is value as one version of a key.
 func Material(value string) proof.Material {
+	return MaterialOf(map[key.Part]string{key.DefaultPart: value})
+}
+
+// MaterialOf is parts as one version of a key.
+func MaterialOf(parts map[key.Part]string) proof.Material {
 	h := secret.NewHasher(secret.New([]byte("salt of checkertest")))
-	return proof.New(h, "KEY", "1", map[key.Part]secret.Value{key.DefaultPart: secret.New([]byte(value))})
+	values := make(map[key.Part]secret.Value, len(parts))
+	for part, value := range parts {
+		values[part] = secret.New([]byte(value))
+	}
+	return proof.New(h, "KEY", "1", values)
 }
 
 // issuer is a far end that counts.
@@ -83,12 +95,19 @@ func (h Harness) check(t *testing.T, c validator.Checker, value string) key.Verd
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	return checkWith(ctx, t, c, value)
+	return h.checkWith(ctx, t, c, value)
 }
 
-func checkWith(ctx context.Context, t *testing.T, c validator.Checker, value string) key.Verdict {
+func (h Harness) material(value string) proof.Material {
+	if h.Material == nil {
+		return Material(value)
+	}
+	return h.Material(value)
+}
+
+func (h Harness) checkWith(ctx context.Context, t *testing.T, c validator.Checker, value string) key.Verdict {
 	t.Helper()
-	m := Material(value)
+	m := h.material(value)
 	v := c.Check(ctx, m)
 	if v.Fingerprint != m.Fingerprint {
 		t.Errorf("verdict is about %q, not about the material", v.Fingerprint)
@@ -143,7 +162,7 @@ func (h Harness) unsendable(t *testing.T) {
 		"empty": "", "blank before": " " + h.Value, "blank after": h.Value + " ", "tab after": h.Value + "\t",
 		"newline": h.Value + "\n", "CRLF": h.Value + "\r\n", "newline inside": "a\n" + h.Value, "NUL": h.Value + "\x00", "DEL": h.Value + "\x7f",
 	} {
-		v := c.Check(t.Context(), Material(value))
+		v := c.Check(t.Context(), h.material(value))
 		if v.Outcome != key.Unknown || v.Reason != key.Misconfigured {
 			t.Errorf("%s: got %s/%s", name, v.Outcome, v.Reason)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/livekey/livekey/alerts/webhook"
 	"github.com/livekey/livekey/sinks/directory"
 	"github.com/livekey/livekey/sinks/envfile"
+	"github.com/livekey/livekey/sources/awssm"
 	"github.com/livekey/livekey/sources/env"
 	"github.com/livekey/livekey/sources/exec"
 	"github.com/livekey/livekey/sources/file"
@@ -18,6 +19,7 @@ import (
 // The names are those of the tables in cmd/livekey; a test there holds them equal.
 var (
 	sourceKinds = map[string]any{
+		"awssm": awssm.Settings(),
 		"env":   env.Settings(),
 		"exec":  exec.Settings(),
 		"file":  file.Settings(),

@@ -1,0 +1,85 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+// CheckParts says what is wrong with the parts that a key has, for this provider: one
+// is missing, or it knows nothing of one.
+func (p *Provider) CheckParts(given []key.Part) error {
+	f := p.file
+	for _, part := range given {
+		if !f.isPart(string(part)) {
+			return fmt.Errorf("provider %s has no part %q: %s", f.ID, part, f.partsInWords())
+		}
+	}
+	for _, part := range f.parts() {
+		if !slices.Contains(given, key.Part(part)) && !slices.Contains(f.Optional, part) {
+			return fmt.Errorf("part %s is missing: %s", part, f.partsInWords())
+		}
+	}
+	return nil
+}
+
+func (f *file) partsInWords() string {
+	if len(f.parts()) == 1 {
+		return "its keys have the one part " + f.parts()[0]
+	}
+	var pairs []string
+	for _, part := range f.parts() {
+		if variable := f.Recognize.variableOf(part); variable != "" && !slices.Contains(f.Optional, part) {
+			pairs = append(pairs, variable+": "+part)
+		}
+	}
+	return "its keys are proved with all parts together, as in env: {" + strings.Join(pairs, ", ") + "}"
+}
+
+// PartOf is the part that a variable of this exact name has; ok is false if the
+// provider does not know it, or its keys have one part alone.
+func (p *Provider) PartOf(variable string) (part key.Part, ok bool) {
+	name, ok := p.file.Recognize.Parts[variable]
+	return key.Part(name), ok
+}
+
+func (r *recognize) variableOf(part string) string {
+	for _, variable := range r.Variables {
+		if r.Parts[variable] == part {
+			return variable
+		}
+	}
+	return ""
+}
+
+// checkParts keeps what is said about parts together.
+func (f *file) checkParts(fs *faults) {
+	for _, part := range f.Optional {
+		if !f.isPart(part) || part == f.parts()[0] {
+			fs.add(f.node, "optional", "names parts other than the first, by which classes are told apart")
+		}
+	}
+	if len(f.Parts) > 1 {
+		for _, variable := range f.Recognize.Variables {
+			if f.Recognize.Parts[variable] == "" {
+				fs.add(f.node, "recognize.parts", "does not say which part a variable has")
+			}
+		}
+	}
+	for _, variable := range slices.Sorted(maps.Keys(f.Recognize.Parts)) {
+		if !slices.Contains(f.Recognize.Variables, variable) || !f.isPart(f.Recognize.Parts[variable]) {
+			fs.add(f.node, "recognize.parts", "is a map of variables to parts, and knows both")
+		}
+	}
+	for i := range f.Variants {
+		v := &f.Variants[i]
+		for _, part := range v.Requires {
+			if !slices.Contains(f.Optional, part) {
+				fs.add(v.node, "requires", "names optional parts")
+			}
+		}
+	}
+}

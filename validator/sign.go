@@ -1,0 +1,20 @@
+package validator
+
+import (
+	"net/http"
+	"time"
+)
+
+// A Signer completes a request to an issuer that takes a signature made with the
+// secret, and not the secret. It adds headers and changes nothing else. Its error is
+// shown: it says what is wrong with the key or with how it is configured, in
+// livekey's words.
+type Signer func(r *http.Request, s Signing) error
+
+// Signing is what a Signer is given beside the request.
+type Signing struct {
+	Body string
+	Part func(name string) string // "" for a part that the key has not
+	With map[string]string        // what the file's sign says, its parameters filled in
+	Now  time.Time
+}
