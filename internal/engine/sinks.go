@@ -36,13 +36,13 @@ type sinkRun struct {
 	e *Engine
 
 	mu        sync.Mutex
-	kept      map[key.Name]entry // what the sink has
-	wanted    map[key.Name]entry // what is to be there instead
+	kept      map[key.Name]*entry // what the sink has
+	wanted    map[key.Name]*entry // what is to be there instead
 	has       map[string]key.Fingerprint
 	foreign   map[key.Name]bool // keys under whose variables the sink has bytes of somebody else
 	surplus   bool              // it has variables that the config gives it no more
 	busy      bool
-	quiet     chan struct{} // closed when busy ends; nil before it ever began
+	quiet     chan struct{} // closed when busy ends; nil while it is not
 	failures  int
 	err       error
 	writtenAt time.Time
@@ -56,7 +56,7 @@ type entry struct {
 	fills  bool          // by an exception that is for an empty sink only
 }
 
-func (n entry) print() key.Fingerprint { return n.proved.Material().Fingerprint }
+func (n *entry) print() key.Fingerprint { return n.proved.Material().Fingerprint }
 
 // open sees whether the sink can be written, and reads what a run before this one left.
 func (s *sinkRun) open(ctx context.Context) {
@@ -149,7 +149,7 @@ func (s *sinkRun) take(content sinks.Content) {
 		k.materials.put(m)
 		k.mu.Unlock()
 		if p, err := proof.Except(proof.Kept, m, key.Verdict{Fingerprint: m.Fingerprint, Reason: key.NotYetAsked}); err == nil {
-			s.kept[name] = entry{proved: p}
+			s.kept[name] = &entry{proved: p}
 		}
 	}
 }
@@ -190,8 +190,11 @@ func (s *sinkRun) prints(content sinks.Content) map[string]key.Fingerprint {
 }
 
 // want hands a version of one key over to the sink.
-func (s *sinkRun) want(name key.Name, n entry) {
+func (s *sinkRun) want(name key.Name, n *entry) {
 	s.mu.Lock()
+	if s.wanted == nil {
+		s.wanted = map[key.Name]*entry{}
+	}
 	s.wanted[name] = n
 	s.start()
 	s.mu.Unlock()
@@ -240,7 +243,21 @@ func (s *sinkRun) work(ctx context.Context) {
 			s.rest()
 			return
 		}
+		if s.restIfDone() {
+			return
+		}
 	}
+}
+
+// restIfDone rests unless something is wanted by now.
+func (s *sinkRun) restIfDone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.wanted) > 0 {
+		return false
+	}
+	s.restLocked()
+	return true
 }
 
 // rest ends what start began.
@@ -253,13 +270,14 @@ func (s *sinkRun) rest() {
 func (s *sinkRun) restLocked() {
 	s.busy = false
 	close(s.quiet)
+	s.quiet = nil
 }
 
 // compose makes the whole content: what is wanted, and what the sink has of every
 // other key. No entries: there is nothing to write. A proof that is too old is renewed
 // first. The caller holds mu.
-func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
-	round = map[key.Name]entry{}
+func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]*entry) {
+	round = map[key.Name]*entry{}
 	for name, n := range s.wanted {
 		if n.maxAge > 0 && now().Sub(n.at) > n.maxAge {
 			delete(s.wanted, name)
@@ -296,7 +314,7 @@ func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
 
 // write notes the intent, writes, and tells the keys what they have. A write that
 // has begun is finished, also when livekey is being stopped.
-func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[key.Name]entry) error {
+func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[key.Name]*entry) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	prints := map[string]key.Fingerprint{}
@@ -334,6 +352,9 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 			delete(s.wanted, name)
 		}
 	}
+	if len(s.wanted) == 0 {
+		s.wanted = nil // an empty map takes as much as one of eight
+	}
 	s.mu.Unlock()
 	s.e.alerts.resolve(s.subject(), key.SinkFailed, "it was written")
 	if s.asMeant(round) {
@@ -352,7 +373,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 
 // asMeant says whether what a write carried along is what its keys want there, and
 // not the bytes of somebody who changed the sink.
-func (s *sinkRun) asMeant(round map[key.Name]entry) bool {
+func (s *sinkRun) asMeant(round map[key.Name]*entry) bool {
 	s.mu.Lock()
 	kept := maps.Clone(s.kept)
 	s.mu.Unlock()
