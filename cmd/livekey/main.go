@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// gcPercent is a quarter of Go's default: a daemon that is idle nearly always has the
+// gcPercent is a fifth of Go's default: a daemon that is idle nearly always has the
 // time, what it holds of thousands of keys is most of its memory, and values that
 // nothing needs any more are erased the sooner.
-const gcPercent = 25
+const gcPercent = 20
 
 func main() {
 	runtime.MemProfileRate = 0 // nobody reads the profile, and its table takes a megabyte
