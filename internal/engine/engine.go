@@ -160,7 +160,10 @@ func (e *Engine) addKey(k Key, all map[string]sources.Source, before *Engine) er
 			run.places = append(run.places, l)
 		}
 	}
-	run.From = nil // places says it from now on
+	for name, part := range k.Env {
+		run.variables = append(run.variables, variable{name, part})
+	}
+	run.From, run.Env = nil, nil // places and variables say it from now on
 	e.keys[k.Name] = run
 	return nil
 }

@@ -17,9 +17,10 @@ import (
 // exists only while it has work.
 type keyRun struct {
 	Key
-	e      *Engine
-	sinks  []*sinkRun
-	places []*location // where it is read from, each once
+	e         *Engine
+	sinks     []*sinkRun
+	places    []*location // where it is read from, each once
+	variables []variable  // what it is delivered as
 
 	mu        sync.Mutex
 	queue     []queued
@@ -30,6 +31,13 @@ type keyRun struct {
 	latest    key.Fingerprint                 // of the version that was last made of what was read
 	records   map[key.Location]sources.Record // of a key that is read from several places: the last of each
 	failing   map[key.Location]string         // places that cannot be read now, and why
+}
+
+// variable is one of those that a key is delivered as. A list of one takes a tenth of a
+// map of one, and there are thousands.
+type variable struct {
+	name string
+	part key.Part
 }
 
 // queued is an event on its way to rotation. A version that was read travels with

@@ -10,6 +10,7 @@ import (
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/schedule"
+	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sources"
 )
 
@@ -31,6 +32,7 @@ type sourceRun struct {
 	e       *Engine
 	name    string
 	backend sources.Source
+	seed    secret.Seed // of what records are recognized by
 
 	mu        sync.Mutex
 	locations map[key.Location]*location
@@ -69,7 +71,7 @@ const (
 )
 
 func newSourceRun(e *Engine, name string, backend sources.Source) *sourceRun {
-	return &sourceRun{e: e, name: name, backend: backend, locations: map[key.Location]*location{}}
+	return &sourceRun{e: e, name: name, backend: backend, seed: secret.NewSeed(), locations: map[key.Location]*location{}}
 }
 
 func (s *sourceRun) add(loc key.Location, k *keyRun) *location {
@@ -247,7 +249,7 @@ func (s *sourceRun) done(ctx context.Context, l *location, rec sources.Record, e
 		return
 	}
 	at := now()
-	same := l.look(s.e.hasher, rec, err)
+	same := l.look(s.seed, rec, err)
 	s.mu.Lock()
 	if err == nil || errors.Is(err, key.ErrNotFound) {
 		s.answered(l, at, rec.Expires)

@@ -20,17 +20,17 @@ const (
 
 // sight is by what a record is recognized when it is read again, without its bytes.
 type sight struct {
-	data    key.Fingerprint
+	data    uint64 // a hash under a seed of this process
 	version key.Version
 	number  int64
 }
 
 // look says whether a read found what the one before it found. Only who reads the
 // location calls it.
-func (l *location) look(h secret.Hasher, rec sources.Record, err error) (same bool) {
+func (l *location) look(seed secret.Seed, rec sources.Record, err error) (same bool) {
 	var now sight
 	if err == nil {
-		now = sight{h.Part(rec.Data), rec.Version, rec.Number}
+		now = sight{seed.Hash(rec.Data), rec.Version, rec.Number}
 	}
 	same = err == nil && now == l.seen
 	l.seen = now

@@ -27,6 +27,8 @@ const (
 	sinkRetryFirst = time.Second
 	sinkRetryLimit = time.Minute
 	driftEvery     = 30 * time.Second
+	gather         = 4 // times as long as a write took, the next one waits behind it,
+	gatherLimit    = 200 * time.Millisecond
 )
 
 // sinkRun is the one writer of one sink. It works in a goroutine that exists only
@@ -91,8 +93,8 @@ func (s *sinkRun) open(ctx context.Context) {
 func (s *sinkRun) hasSurplus() bool {
 	wanted := map[string]bool{}
 	for _, name := range s.Keys {
-		for variable := range s.e.keys[name].Env {
-			wanted[variable] = true
+		for _, v := range s.e.keys[name].variables {
+			wanted[v.name] = true
 		}
 	}
 	for variable := range s.has {
@@ -133,12 +135,12 @@ func (s *sinkRun) take(content sinks.Content) {
 	for _, name := range s.Keys {
 		k := s.e.keys[name]
 		parts := map[key.Part]secret.Value{}
-		for variable, part := range k.Env {
-			if v, ok := content.Values[variable]; ok {
-				parts[part] = v
+		for _, v := range k.variables {
+			if value, ok := content.Values[v.name]; ok {
+				parts[v.part] = value
 			}
 		}
-		if len(parts) < len(distinct(k.Env)) {
+		if len(parts) < len(distinct(k.variables)) {
 			continue
 		}
 		m := proof.New(s.e.hasher, name, "", parts)
@@ -165,18 +167,18 @@ func (s *sinkRun) noteForeign(content sinks.Content) {
 		if _, own := s.kept[name]; own {
 			continue
 		}
-		for variable := range s.e.keys[name].Env {
-			if _, there := content.Values[variable]; there {
+		for _, v := range s.e.keys[name].variables {
+			if _, there := content.Values[v.name]; there {
 				s.foreign[name] = true
 			}
 		}
 	}
 }
 
-func distinct(env map[string]key.Part) map[key.Part]bool {
+func distinct(variables []variable) map[key.Part]bool {
 	parts := map[key.Part]bool{}
-	for _, p := range env {
-		parts[p] = true
+	for _, v := range variables {
+		parts[v.part] = true
 	}
 	return parts
 }
@@ -238,6 +240,7 @@ func (s *sinkRun) work(ctx context.Context) {
 			return
 		}
 		s.mu.Unlock()
+		began := time.Now()
 		if err := s.write(ctx, entries, round); err != nil {
 			s.failed(err)
 			s.rest()
@@ -245,6 +248,10 @@ func (s *sinkRun) work(ctx context.Context) {
 		}
 		if s.restIfDone() {
 			return
+		}
+		select { // many keys of a large sink become current at once: let them gather
+		case <-time.After(min(gather*time.Since(began), gatherLimit)):
+		case <-ctx.Done():
 		}
 	}
 }
@@ -304,8 +311,8 @@ func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]*entry) {
 			}
 			continue
 		}
-		for variable, part := range s.e.keys[name].Env {
-			entries = append(entries, sinks.Entry{Variable: variable, Part: part, From: n.proved})
+		for _, v := range s.e.keys[name].variables {
+			entries = append(entries, sinks.Entry{Variable: v.name, Part: v.part, From: n.proved})
 		}
 	}
 	slices.SortFunc(entries, func(a, b sinks.Entry) int { return cmp.Compare(a.Variable, b.Variable) })

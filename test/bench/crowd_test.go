@@ -148,8 +148,8 @@ func (c *crowd) awaitDelivered(l layout, sinks string, began time.Time) time.Dur
 		if len(names) >= files && c.delivered(l, sinks) { // counting costs less than reading
 			return time.Since(began)
 		}
-		if time.Since(began) > 2*time.Minute {
-			c.t.Fatalf("%d keys were not delivered to %s in two minutes", len(c.keys), sinks)
+		if time.Since(began) > 5*time.Minute {
+			c.t.Fatalf("%d keys were not delivered to %s in five minutes", len(c.keys), sinks)
 		}
 	}
 }
