@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -471,5 +472,33 @@ func TestSiblings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Steady is a promise to whoever leaves a read out.
+func TestASteadyStateHasNoUseForAnotherRead(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	steady := 0
+	for name, s := range states(now) {
+		if s.Steady(fpNew) {
+			t.Errorf("%s: steady with a version that is not its current one", name)
+		}
+		if !s.Steady(fpCurrent) {
+			continue
+		}
+		steady++
+		before := s.clone()
+		after, actions := Next(Policy{Probe: time.Hour}, s, Fetched{At: now, Version: s.Current.ID, Number: s.Current.Number, Fingerprint: fpCurrent})
+		if !reflect.DeepEqual(before, after) {
+			t.Errorf("%s: another read changed %+v to %+v", name, before, after)
+		}
+		for _, a := range actions {
+			if _, wake := a.(WakeAt); !wake {
+				t.Errorf("%s: another read led to %+v", name, a)
+			}
+		}
+	}
+	if steady == 0 {
+		t.Error("no state is steady")
 	}
 }

@@ -140,6 +140,13 @@ func (s *State) old(f key.Fingerprint) *Version {
 	return nil
 }
 
+// Steady says that a source which still has the version f changes nothing: it is
+// delivered, and nothing else is under way.
+func (s *State) Steady(f key.Fingerprint) bool {
+	return s.Current != nil && s.Current.Fingerprint == f && s.Current.Latest.Reason != key.NotYetAsked &&
+		s.Candidate == nil && s.Delivering == nil && !s.Missing
+}
+
 // Durable is the state without what a journal need not keep: two states with the
 // same Durable need no write between them.
 func (s State) Durable() State {

@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -55,6 +56,7 @@ type Prober struct {
 	mu       sync.Mutex
 	budgets  map[key.Name]*budget
 	subjects map[subjectID]*subject
+	owners   map[string]key.Identity // the last that each checker told
 	swept    time.Time
 }
 
@@ -88,6 +90,7 @@ func NewProber() *Prober {
 	return &Prober{
 		budgets:  map[key.Name]*budget{},
 		subjects: map[subjectID]*subject{},
+		owners:   map[string]key.Identity{},
 		heard:    func(string, key.Verdict, time.Duration) {},
 	}
 }
@@ -175,6 +178,7 @@ func (p *Prober) start(ctx context.Context, id subjectID, s *subject, r Request)
 		defer cancel()
 		v := p.ask(ctx, id.checker, r)
 		p.mu.Lock()
+		v.Identity = p.shared(id.checker, v.Identity)
 		if s.running == c { // else everybody left, and this is no answer of the issuer's
 			s.running = nil
 			s.last = v
@@ -185,6 +189,18 @@ func (p *Prober) start(ctx context.Context, id subjectID, s *subject, r Request)
 		close(c.done)
 	})
 	return c
+}
+
+// shared is owner as the checker told it before, if it did: nobody changes an Identity, and
+// thousands of keys have one owner. The caller holds mu.
+func (p *Prober) shared(checker string, owner key.Identity) key.Identity {
+	if before := p.owners[checker]; maps.Equal(before, owner) {
+		return before
+	}
+	if len(owner) > 0 {
+		p.owners[checker] = owner
+	}
+	return owner
 }
 
 // leave gives up waiting; the last one to do so ends the call.

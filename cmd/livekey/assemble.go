@@ -14,6 +14,7 @@ import (
 	"github.com/livekey/livekey/internal/trusted"
 	"github.com/livekey/livekey/sinks"
 	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator"
 	"github.com/livekey/livekey/validator/catalog"
 )
 
@@ -23,10 +24,12 @@ import (
 type plan struct {
 	cfg      *config.Config
 	catalog  *catalog.Catalog
+	prefixes map[string]string // of values: the issuer to which alone each belongs
 	sources  map[string]sources.Source
 	sinks    map[string]sinks.Sink
 	channels map[string]alerts.Channel
-	keys     []engine.Key // sorted by name
+	checkers map[string]validator.Checker // by the way they ask
+	keys     []engine.Key                 // sorted by name
 	hosts    map[key.Name][]string
 	forms    map[key.Name]string
 }
@@ -41,7 +44,7 @@ func knowsNothing(string) func(map[string]secret.Value) bool { return nil }
 func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 	p := &plan{
 		cfg: cfg, catalog: catalog.Builtin(),
-		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, channels: map[string]alerts.Channel{},
+		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, channels: map[string]alerts.Channel{}, checkers: map[string]validator.Checker{},
 		hosts: map[key.Name][]string{}, forms: map[key.Name]string{},
 	}
 	factory := &httpclient.Factory{Agent: "livekey/" + thisBuild().Version}
@@ -69,6 +72,7 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 		}
 	}
 	say(p.addProviders())
+	p.prefixes = p.catalog.Prefixes()
 	client, err := factory.Client(httpclient.Options{})
 	say(err)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Keys)) {
@@ -94,6 +98,12 @@ func (p *plan) keepSources(before *plan) {
 			p.sources[name] = before.sources[name]
 		}
 	}
+}
+
+// forget lets go of all that an engine has taken over. What is left is compared with
+// the plan that follows.
+func (p *plan) forget() {
+	p.catalog, p.prefixes, p.sinks, p.channels, p.checkers, p.keys, p.hosts, p.forms = nil, nil, nil, nil, nil, nil, nil, nil
 }
 
 // addProviders reads the provider files that the config names.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -103,34 +104,53 @@ func (p *plan) issuer(k config.Key, client *http.Client) (issuer, error) {
 	if err := provider.CheckParts(slices.Sorted(maps.Keys(k.From))); err != nil {
 		return issuer{}, k.Node.Fault("env", "%v", err)
 	}
-	checker, err := provider.Checker(catalog.Settings{BaseURL: k.BaseURL, With: k.With, Client: client, Signers: signers})
+	checker, err := p.checker(provider, catalog.Settings{BaseURL: k.BaseURL, With: k.With, Client: client, Signers: signers})
 	if err != nil {
 		return issuer{}, k.Node.Fault("", "provider %s: %v", id, err)
 	}
 	return issuer{id: id, checker: checker, form: provider.Form(), prefixes: provider.Info().Prefixes}, nil
 }
 
+// checker returns what asks this provider: one for all keys that are asked about in the
+// same way.
+func (p *plan) checker(provider *catalog.Provider, s catalog.Settings) (validator.Checker, error) {
+	way := fmt.Sprintf("%s %q %q", provider.ID(), s.BaseURL, s.With) // fmt sorts a map
+	if c, ok := p.checkers[way]; ok {
+		return c, nil
+	}
+	c, err := provider.Checker(s)
+	if err == nil {
+		p.checkers[way] = c
+	}
+	return c, err
+}
+
 // opener makes the parts of a version of the records it is stored in.
 func (p *plan) opener(k config.Key, who issuer) func(map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict) {
-	refs := map[key.Location]map[key.Part]key.Ref{}
-	for part, ref := range k.From {
-		if refs[ref.Location] == nil {
-			refs[ref.Location] = map[key.Part]key.Ref{}
-		}
-		refs[ref.Location][part] = ref
-	}
-	foreign := p.catalog.Prefixes()
+	foreign := p.prefixes
 	if who.id == "" || who.id == config.NoProvider {
 		foreign = nil // any issuer's will do
 	}
+	rules := normalize.Input{
+		Base64: k.Format == "base64", Form: normalize.Form(who.form), Trim: k.Trim, Allow: k.Allow,
+		OwnPrefixes: who.prefixes, ForeignPrefixes: foreign,
+	}
+	var parts []placed
+	for name, ref := range k.From {
+		parts = append(parts, placed{name, ref})
+	}
 	return func(records map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict) {
-		values := make(map[key.Part]secret.Value, len(k.From))
+		values := make(map[key.Part]secret.Value, len(parts))
 		var faults normalize.Faults
-		for loc, parts := range refs {
-			got, found := normalize.Normalize(normalize.Input{
-				Data: records[loc].Data, Refs: parts, Base64: k.Format == "base64", Form: normalize.Form(who.form),
-				Trim: k.Trim, Allow: k.Allow, OwnPrefixes: who.prefixes, ForeignPrefixes: foreign,
-			})
+		for loc, record := range records {
+			in := rules
+			in.Data, in.Refs = record.Data, map[key.Part]key.Ref{}
+			for _, p := range parts {
+				if p.ref.Location == loc {
+					in.Refs[p.name] = p.ref
+				}
+			}
+			got, found := normalize.Normalize(in)
 			faults = append(faults, found...)
 			maps.Copy(values, got)
 		}
@@ -140,6 +160,13 @@ func (p *plan) opener(k config.Key, who issuer) func(map[key.Location]sources.Re
 		}
 		return values, nil
 	}
+}
+
+// placed is a part and where it is. A list of one takes a tenth of a map of one, and
+// there are thousands.
+type placed struct {
+	name key.Part
+	ref  key.Ref
 }
 
 func policy(k config.Key, who issuer) rotation.Policy {

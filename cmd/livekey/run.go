@@ -27,7 +27,7 @@ func (a *app) run() *cobra.Command {
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
 			cfg := first.cfg
-			first.log.InfoContext(ctx, "livekey started", "version", thisBuild().Version, "keys", len(cfg.Keys), "sinks", len(cfg.Sinks),
+			first.log.InfoContext(ctx, "livekey started", "version", thisBuild().Version, "keys", first.keys, "sinks", first.sinks,
 				"socket", cfg.Socket, "state_dir", cfg.StateDir)
 			err = s.run(ctx, signaled(ctx, syscall.SIGHUP), signaled(ctx, syscall.SIGUSR1))
 			s.now.Load().log.InfoContext(ctx, "livekey stopped; what is delivered stays")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,6 +92,7 @@ func (s *service) follow(ctx context.Context, reload <-chan os.Signal) error {
 				giveBack()
 				close(s.ready)
 			}
+			debug.FreeOSMemory() // a start takes several times what is needed from now on
 		case <-reload:
 			s.notify.reloading()
 			next, err := s.reload(ctx)
@@ -154,7 +156,7 @@ func (s *service) replace(ctx context.Context, l life, p *prepared) (life, error
 	s.now.Store(next)
 	s.ground.metrics.Reloaded(true)
 	s.fronts.serve(ctx, p.cfg)
-	p.log.InfoContext(ctx, "config reloaded", "keys", len(p.cfg.Keys), "sinks", len(p.cfg.Sinks), "took", time.Since(began))
+	p.log.InfoContext(ctx, "config reloaded", "keys", p.keys, "sinks", p.sinks, "took", time.Since(began))
 	return l, nil
 }
 

@@ -38,6 +38,8 @@ type prepared struct {
 	log    *slog.Logger
 	hasher secret.Hasher
 	plan   *plan
+	keys   int // how many: cfg and plan let go of them once an engine has them
+	sinks  int
 }
 
 // start takes state_dir and makes the engine that the config asks for. A second
@@ -96,7 +98,7 @@ func (g *ground) prepare(cfg *config.Config, log *slog.Logger) (*prepared, error
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	return &prepared{cfg: cfg, log: log, hasher: h, plan: p}, nil
+	return &prepared{cfg: cfg, log: log, hasher: h, plan: p, keys: len(cfg.Keys), sinks: len(cfg.Sinks)}, nil
 }
 
 // start makes an engine, which follows before if that is not nil.
@@ -109,6 +111,8 @@ func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.cfg.Forget()
+	p.plan.forget()
 	return &started{Engine: e, prepared: p}, nil
 }
 

@@ -30,6 +30,17 @@ type Config struct {
 	said     map[string]Node // what may be said once, by its path
 }
 
+// Forget lets go of the text that c was read from, of keys, sinks and channels: all
+// that somebody else has taken over by now, and that takes several times the memory of
+// what it says. Sources stay, and Same goes on comparing them.
+func (c *Config) Forget() {
+	for name, s := range c.Sources {
+		s.Settings = Node{path: s.Settings.path, yaml: s.Settings.yaml}
+		c.Sources[name] = s
+	}
+	c.Keys, c.Sinks, c.Alerts, c.Providers, c.policies, c.said = nil, nil, nil, nil, nil, nil
+}
+
 // Source is a named connection. What the core does not know is the kind's own.
 type Source struct {
 	Name, Kind string

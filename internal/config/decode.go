@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -110,8 +111,12 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 // yet: to accept them silently would promise what is not done.
 var later = []string{"on_change", "block", "consumers", "reports", "revoke", "expiry", "holders"}
 
-// Fields maps the names of t's fields, as a config says them, to their index.
+// Fields maps the names of t's fields, as a config says them, to their index. It looks
+// once at each type: a config has few of them, and thousands of entries.
 func Fields(t reflect.Type) map[string][]int {
+	if known, ok := knownFields.Load(t); ok {
+		return known.(map[string][]int)
+	}
 	fields := make(map[string][]int)
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
@@ -123,8 +128,11 @@ func Fields(t reflect.Type) map[string][]int {
 		}
 		fields[name] = f.Index
 	}
+	knownFields.Store(t, fields)
 	return fields
 }
+
+var knownFields sync.Map // reflect.Type: what Fields returns
 
 // children goes through the fields of a mapping. A name that is no text, and a
 // name said twice, are faults and left out.

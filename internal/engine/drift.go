@@ -127,8 +127,8 @@ func (s *sinkRun) drifted(content sinks.Content, before, found map[string]key.Fi
 func (s *sinkRun) changed(before, found map[string]key.Fingerprint) []key.Name {
 	var names []key.Name
 	for _, name := range s.Keys {
-		for variable := range s.e.keys[name].Env {
-			if found[variable] != before[variable] {
+		for _, v := range s.e.keys[name].variables {
+			if found[v.name] != before[v.name] {
 				names = append(names, name)
 				break
 			}

@@ -116,7 +116,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e.hosts = newHosts(e.alerts)
 	for _, s := range o.Sinks {
-		run := &sinkRun{Sink: s, e: e, kept: map[key.Name]entry{}, wanted: map[key.Name]entry{}}
+		run := &sinkRun{Sink: s, e: e, kept: map[key.Name]*entry{}}
 		e.sinks[s.Name] = run
 	}
 	for _, k := range o.Keys {
@@ -140,10 +140,7 @@ func New(o Options) (*Engine, error) {
 }
 
 func (e *Engine) addKey(k Key, all map[string]sources.Source, before *Engine) error {
-	run := &keyRun{
-		Key: k, e: e, materials: newMaterials(),
-		records: map[key.Location]sources.Record{}, failing: map[key.Location]string{}, tried: map[key.Location]bool{},
-	}
+	run := &keyRun{Key: k, e: e}
 	var err error
 	if run.state, err = e.store.key(k.Name); err != nil {
 		return err
@@ -159,8 +156,14 @@ func (e *Engine) addKey(k Key, all map[string]sources.Source, before *Engine) er
 			src = newSourceRun(e, ref.Source, backend)
 			e.sources[ref.Source] = src
 		}
-		src.add(ref.Location, run)
+		if l := src.add(ref.Location, run); !slices.Contains(run.places, l) {
+			run.places = append(run.places, l)
+		}
 	}
+	for name, part := range k.Env {
+		run.variables = append(run.variables, variable{name, part})
+	}
+	run.From, run.Env = nil, nil // places and variables say it from now on
 	e.keys[k.Name] = run
 	return nil
 }

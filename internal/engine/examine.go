@@ -71,7 +71,7 @@ func sortedLocations[V any](m map[key.Location]V) []key.Location {
 func (k Key) material(h secret.Hasher, records map[key.Location]sources.Record) (m proof.Material, number int64, fault *key.Verdict) {
 	var versions []string
 	raw := map[key.Part]secret.Value{}
-	for _, loc := range k.locations() {
+	for _, loc := range sortedLocations(records) {
 		rec := records[loc]
 		if rec.Version != "" {
 			versions = append(versions, string(rec.Version))

@@ -17,18 +17,27 @@ import (
 // exists only while it has work.
 type keyRun struct {
 	Key
-	e     *Engine
-	sinks []*sinkRun
+	e         *Engine
+	sinks     []*sinkRun
+	places    []*location // where it is read from, each once
+	variables []variable  // what it is delivered as
 
 	mu        sync.Mutex
 	queue     []queued
 	busy      bool
-	quiet     chan struct{} // closed when busy ends; nil before it ever began
+	quiet     chan struct{} // closed when busy ends; nil while it is not
 	state     rotation.State
 	materials materials
+	latest    key.Fingerprint                 // of the version that was last made of what was read
 	records   map[key.Location]sources.Record // of a key that is read from several places: the last of each
 	failing   map[key.Location]string         // places that cannot be read now, and why
-	tried     map[key.Location]bool           // places that were read in this run, with whatever success
+}
+
+// variable is one of those that a key is delivered as. A list of one takes a tenth of a
+// map of one, and there are thousands.
+type variable struct {
+	name string
+	part key.Part
 }
 
 // queued is an event on its way to rotation. A version that was read travels with
@@ -96,6 +105,7 @@ func (k *keyRun) work(ctx context.Context) {
 		if len(k.queue) == 0 || ctx.Err() != nil {
 			k.busy = false
 			close(k.quiet)
+			k.quiet = nil
 			k.mu.Unlock()
 			if ctx.Err() == nil {
 				k.e.settled()
@@ -194,8 +204,8 @@ func (k *keyRun) check(ctx context.Context, a rotation.Check) (rotation.Checked,
 func (k *keyRun) act(action rotation.Action) {
 	switch a := action.(type) {
 	case rotation.Refetch:
-		for _, loc := range k.locations() {
-			k.e.sources[loc.Source].request(loc)
+		for _, l := range k.places {
+			k.e.sources[l.loc.Source].request(l.loc)
 		}
 	case rotation.Deliver:
 		k.deliver(a)
@@ -279,7 +289,7 @@ func (k *keyRun) deliver(a rotation.Deliver) {
 				continue
 			}
 		}
-		s.want(k.Name, entry{proved: p, at: v.CheckedAt, maxAge: k.Policy.Probe, fills: a.Exception.FillsOnly()})
+		s.want(k.Name, &entry{proved: p, at: v.CheckedAt, maxAge: k.Policy.Probe, fills: a.Exception.FillsOnly()})
 	}
 }
 
@@ -299,7 +309,7 @@ var lasting = map[key.Reason]bool{key.WrongAuthMethod: true, key.Misconfigured: 
 func (k *keyRun) settled() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.busy || len(k.tried) < len(k.locations()) {
+	if k.busy || !k.wasRead() {
 		return false
 	}
 	s := &k.state

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/proof"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sinks"
 )
@@ -104,4 +106,48 @@ func TestTheJournalKnowsWhatIsWrittenBeforeItIs(t *testing.T) {
 			t.Errorf("at each write the journal knows the bytes: %v", known)
 		}
 	})
+}
+
+func TestManyKeysOfOneSinkAreWrittenTogether(t *testing.T) {
+	var names []string
+	for i := range 24 { // as many as one host may be asked for at once
+		names = append(names, fmt.Sprintf("K%d", i))
+	}
+	bubble(t, func(t *testing.T, w *world) {
+		for _, k := range w.keys {
+			w.source.set(k, "v-"+k)
+			w.issuer.is("v-"+k, key.Live, key.Valid, "ours")
+		}
+		w.setup = func(o *Options) {
+			o.Sinks[0].Sink = watchedSink{w.sinks["app"], func() { time.Sleep(10 * time.Millisecond) }}
+			for i := range o.Keys { // each proved 5 ms after the one before it
+				o.Keys[i].Checker = lateChecker{w.issuer, time.Duration(i) * 5 * time.Millisecond}
+			}
+		}
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		for _, k := range w.keys {
+			if got := w.sinks["app"].get(k); got != "v-"+k {
+				t.Errorf("%s has %q", k, got)
+			}
+		}
+		app := w.sinks["app"]
+		app.mu.Lock()
+		defer app.mu.Unlock()
+		if app.writes > 5 {
+			t.Errorf("%d writes for keys that were proved within 120 ms", app.writes)
+		}
+	}, names...)
+}
+
+// lateChecker answers after a while.
+type lateChecker struct {
+	*fakeIssuer
+	after time.Duration
+}
+
+func (c lateChecker) Check(ctx context.Context, m proof.Material) key.Verdict {
+	time.Sleep(c.after)
+	return c.fakeIssuer.Check(ctx, m)
 }

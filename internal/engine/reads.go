@@ -3,14 +3,14 @@ package engine
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/schedule"
-	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sources"
 )
 
@@ -21,21 +21,27 @@ const (
 	readTogether   = 100 * time.Millisecond // polls this close are one batch
 	readsAtOnce    = 10
 	retryFirst     = 250 * time.Millisecond
-	retryLimit     = 2500 * time.Millisecond // a backend that is back is seen within twice this
+	retryLimit     = 2 * time.Second // a backend that is back is seen within twice this
 	watchRetry     = 30 * time.Second
-	unreadableTell = 30 * time.Second // a source that cannot be read for this long is told
 )
 
 // sourceRun reads one source: each location once for all keys that are in it, at
-// its interval and whenever somebody asks.
+// its interval and whenever somebody asks. A few goroutines do it, and only while
+// there is something to read.
 type sourceRun struct {
 	e       *Engine
 	name    string
 	backend sources.Source
-	slots   chan struct{} // reads at once
+	seed    secret.Seed // of what records are recognized by
 
 	mu        sync.Mutex
 	locations map[key.Location]*location
+	agenda    agenda[*location, struct{}] // those that are idle
+	armed     time.Time                   // what the timer is set to
+	waiting   []*location                 // for the next reader that is free
+	readers   int
+	failing   int       // locations that could not be read the last time
+	told      time.Time // when the failing ones were last named
 }
 
 // location is one record: what costs one read.
@@ -43,24 +49,36 @@ type location struct {
 	loc      key.Location
 	keys     []*keyRun
 	every    time.Duration
+	jitter   float64 // the phase by which its interval and its retries differ from others'
+	offset   float64 // where in its interval it is read, once many were read at once
 	due      time.Time
-	reading  bool
+	is       activity
+	together bool // it is read along with many others, not in its own time
 	again    bool // asked for while being read
 	failures int
-	failed   time.Time // first failure in a row
+	failed   time.Time   // first failure in a row
+	tried    atomic.Bool // its keys have heard of a read in this run, whatever came of it
+	seen     sight
 }
+
+// activity is what happens to a location.
+type activity uint8
+
+const (
+	isIdle activity = iota
+	isWaiting
+	isReading
+)
 
 func newSourceRun(e *Engine, name string, backend sources.Source) *sourceRun {
-	return &sourceRun{
-		e: e, name: name, backend: backend,
-		slots: make(chan struct{}, readsAtOnce), locations: map[key.Location]*location{},
-	}
+	return &sourceRun{e: e, name: name, backend: backend, seed: secret.NewSeed(), locations: map[key.Location]*location{}}
 }
 
-func (s *sourceRun) add(loc key.Location, k *keyRun) {
+func (s *sourceRun) add(loc key.Location, k *keyRun) *location {
 	l := s.locations[loc]
 	if l == nil {
-		l = &location{loc: loc}
+		id := loc.String()
+		l = &location{loc: loc, jitter: schedule.Phase(s.name, id), offset: schedule.Phase(id, s.name)}
 		s.locations[loc] = l
 	}
 	if !slices.Contains(l.keys, k) {
@@ -70,6 +88,7 @@ func (s *sourceRun) add(loc key.Location, k *keyRun) {
 	if l.every == 0 || every < l.every {
 		l.every = every
 	}
+	return l
 }
 
 // begin reads everything now and watches from now on, where the source can.
@@ -81,8 +100,10 @@ func (s *sourceRun) begin() {
 		s.e.spawn(k.Keep)
 	}
 	s.mu.Lock()
+	at := now()
 	for _, l := range s.locations {
-		l.due = now()
+		l.together = true
+		s.plan(l, at)
 	}
 	s.mu.Unlock()
 	s.poll()
@@ -107,99 +128,119 @@ func (s *sourceRun) watch(ctx context.Context, w sources.Watcher) {
 // request reads loc now, or once more if it is being read in this moment.
 func (s *sourceRun) request(loc key.Location) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	l := s.locations[loc]
 	switch {
 	case l == nil:
-	case l.reading:
+	case l.is == isReading:
 		l.again = true
-	default:
-		s.start([]*location{l})
+	case l.is == isIdle:
+		s.enqueue(l)
+		s.recruit()
 	}
-	s.mu.Unlock()
 }
 
 // poll reads what is due, and sets the time of the next.
 func (s *sourceRun) poll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var batch []*location
-	horizon := now().Add(readTogether)
-	for _, l := range s.locations {
-		if !l.reading && !l.due.After(horizon) {
-			batch = append(batch, l)
+	s.armed = time.Time{}
+	at := now()
+	for n := 0; ; n++ {
+		next := s.agenda.first()
+		if next == nil || next.at.After(at.Add(readTogether)) {
+			break
 		}
-	}
-	if s.down() && len(batch) > 1 { // one knock is enough to hear whether somebody is home
-		for _, l := range batch[1:] {
-			l.due = now().Add(retryLimit)
+		if n > 0 && s.down() { // one knock is enough to hear whether somebody is home
+			s.plan(next.id, at.Add(retryLimit))
+			continue
 		}
-		batch = batch[:1]
+		s.enqueue(next.id)
 	}
-	s.start(batch)
+	s.recruit()
 	s.arm()
 }
 
-// down says whether no location could be read the last time.
-func (s *sourceRun) down() bool {
-	for _, l := range s.locations {
-		if l.failures == 0 {
-			return false
+// down says whether no location could be read the last time. The caller holds mu,
+// as for all that follow.
+func (s *sourceRun) down() bool { return s.failing == len(s.locations) }
+
+// plan makes an idle location due.
+func (s *sourceRun) plan(l *location, due time.Time) {
+	l.is, l.due = isIdle, due
+	s.agenda.set(l, due, struct{}{})
+}
+
+// enqueue has the next free reader read l.
+func (s *sourceRun) enqueue(l *location) {
+	s.agenda.drop(l)
+	l.is = isWaiting
+	s.waiting = append(s.waiting, l)
+}
+
+// recruit makes sure that there are readers for what is waiting.
+func (s *sourceRun) recruit() {
+	needed := len(s.waiting)
+	if _, ok := s.backend.(sources.Batcher); ok {
+		needed = min(needed, 1) // it takes all
+	}
+	for ; needed > 0 && s.readers < readsAtOnce; needed-- {
+		s.readers++
+		s.e.spawn(s.read)
+	}
+}
+
+// arm sets the timer to the earliest location.
+func (s *sourceRun) arm() {
+	if next := s.agenda.first(); next != nil && !next.at.Equal(s.armed) {
+		s.armed = next.at
+		s.e.timers.set(s, next.at, s.poll)
+	}
+}
+
+// read works on what is waiting until nothing is, or ctx ends.
+func (s *sourceRun) read(ctx context.Context) {
+	for batch := s.take(ctx); len(batch) > 0; batch = s.take(ctx) {
+		rctx, cancel := context.WithTimeout(ctx, readTimeout)
+		recs, errs := s.fetch(rctx, batch)
+		cancel()
+		s.e.count.SourceRead(s.name, failure(slices.Clone(errs)...))
+		for i, l := range batch {
+			s.done(ctx, l, recs[i], errs[i])
 		}
 	}
-	return true
 }
 
-// start reads a batch; the caller holds mu.
-func (s *sourceRun) start(batch []*location) {
-	for _, l := range batch {
-		l.reading = true
+// take is what a reader reads next; nothing sends it home.
+func (s *sourceRun) take(ctx context.Context) []*location {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 0 || ctx.Err() != nil {
+		s.readers--
+		return nil
 	}
+	n := 1
+	if _, ok := s.backend.(sources.Batcher); ok {
+		n = len(s.waiting)
+	}
+	batch := slices.Clone(s.waiting[:n])
+	s.waiting = slices.Delete(s.waiting, 0, n)
+	for _, l := range batch {
+		l.is = isReading
+	}
+	return batch
+}
+
+func (s *sourceRun) fetch(ctx context.Context, batch []*location) ([]sources.Record, []error) {
 	if b, ok := s.backend.(sources.Batcher); ok && len(batch) > 1 {
-		s.e.spawn(func(ctx context.Context) { s.readBatch(ctx, b, batch) })
-		return
+		locs := make([]key.Location, len(batch))
+		for i, l := range batch {
+			locs[i] = l.loc
+		}
+		return b.FetchBatch(ctx, locs)
 	}
-	for _, l := range batch {
-		s.e.spawn(func(ctx context.Context) { s.readOne(ctx, l) })
-	}
-}
-
-func (s *sourceRun) readOne(ctx context.Context, l *location) {
-	if !s.enter(ctx) {
-		return
-	}
-	rctx, cancel := context.WithTimeout(ctx, readTimeout)
-	rec, err := s.backend.Fetch(rctx, l.loc)
-	cancel()
-	s.e.count.SourceRead(s.name, failure(err))
-	<-s.slots
-	s.done(ctx, l, rec, err)
-}
-
-func (s *sourceRun) readBatch(ctx context.Context, b sources.Batcher, batch []*location) {
-	if !s.enter(ctx) {
-		return
-	}
-	locs := make([]key.Location, len(batch))
-	for i, l := range batch {
-		locs[i] = l.loc
-	}
-	rctx, cancel := context.WithTimeout(ctx, readTimeout)
-	recs, errs := b.FetchBatch(rctx, locs)
-	cancel()
-	s.e.count.SourceRead(s.name, failure(slices.Clone(errs)...))
-	<-s.slots
-	for i, l := range batch {
-		s.done(ctx, l, recs[i], errs[i])
-	}
-}
-
-func (s *sourceRun) enter(ctx context.Context) bool {
-	select {
-	case s.slots <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	rec, err := s.backend.Fetch(ctx, batch[0].loc)
+	return []sources.Record{rec}, []error{err}
 }
 
 // done hands what was read to the keys and sets when to read again.
@@ -208,141 +249,71 @@ func (s *sourceRun) done(ctx context.Context, l *location, rec sources.Record, e
 		return
 	}
 	at := now()
+	same := l.look(s.seed, rec, err)
 	s.mu.Lock()
-	l.reading = false
-	again := l.again
-	l.again = false
-	wasDown := s.down()
 	if err == nil || errors.Is(err, key.ErrNotFound) {
-		l.failures, l.failed = 0, time.Time{}
-		l.due = schedule.NextCheck(at, rec.Expires, l.every, schedule.Spread(schedule.Phase(s.name, l.loc.String()), 0))
-		if wasDown { // somebody is home again: the others need not wait out their backoff
-			for _, other := range s.locations {
-				if other.failures > 0 {
-					other.due = at
-				}
-			}
-		}
+		s.answered(l, at, rec.Expires)
 	} else {
-		if l.failures == 0 {
-			l.failed = at
-		}
-		wait := schedule.Backoff(l.failures, min(retryFirst, l.every), min(retryLimit, max(l.every, retryFirst)),
-			schedule.Spread(schedule.Phase(s.name, l.loc.String()), l.failures))
-		if later, ok := errors.AsType[*sources.RetryError](err); ok {
-			wait = max(wait, later.After)
-		}
-		l.failures++
-		l.due = at.Add(wait)
-		if s.down() { // this one knocks for all: the others wait until it is heard
-			for _, other := range s.locations {
-				if behind := l.due.Add(retryLimit); other != l && other.due.Before(behind) {
-					other.due = behind
-				}
-			}
-		}
+		s.unanswered(l, at, err)
 	}
-	if again {
-		s.start([]*location{l})
+	if l.again {
+		l.again = false
+		s.enqueue(l)
+		s.recruit()
 	}
 	s.arm()
 	s.mu.Unlock()
 	for _, k := range l.keys {
-		k.read(l.loc, rec, err)
+		k.read(l.loc, rec, same, err)
 	}
+	l.tried.Store(true)
 	s.tell(at, err)
 	s.e.settled()
 }
 
-// arm sets the timer to the earliest location; the caller holds mu.
-func (s *sourceRun) arm() {
-	var next time.Time
-	for _, l := range s.locations {
-		if !l.reading && (next.IsZero() || l.due.Before(next)) {
-			next = l.due
-		}
+// answered plans the next read of a location that was read. What was read along with
+// all others goes back to a time of its own, so that polls spread over the interval.
+func (s *sourceRun) answered(l *location, at, expires time.Time) {
+	wasDown := s.down()
+	every := l.every
+	if l.together {
+		every = time.Duration(l.offset * float64(every))
 	}
-	if !next.IsZero() {
-		s.e.timers.set(s, next, s.poll)
+	if l.failures > 0 {
+		s.failing--
+	}
+	l.failures, l.failed, l.together = 0, time.Time{}, false
+	s.plan(l, schedule.NextCheck(at, expires, every, l.jitter))
+	if !wasDown {
+		return
+	}
+	for _, other := range s.locations { // somebody is home again: they need not wait out their backoff
+		if other.is == isIdle && other.failures > 0 {
+			other.together = true
+			s.plan(other, at)
+		}
 	}
 }
 
-func (s *sourceRun) subject() string { return "source/" + s.name }
-
-// tell opens or resolves the alert of a source that cannot be read.
-func (s *sourceRun) tell(at time.Time, err error) {
-	s.mu.Lock()
-	var failing []string
-	since := at
-	for _, l := range s.locations {
-		if l.failures == 0 {
-			continue
-		}
-		if l.failed.Before(since) {
-			since = l.failed
-		}
-		for _, k := range l.keys {
-			failing = append(failing, "key "+string(k.Name))
-		}
+// unanswered plans the next try, no sooner than the backend wants it.
+func (s *sourceRun) unanswered(l *location, at time.Time, err error) {
+	if l.failures == 0 {
+		s.failing++
+		l.failed = at
 	}
-	s.mu.Unlock()
-	switch {
-	case len(failing) == 0:
-		s.e.alerts.resolve(s.subject(), key.SourceUnreachable, "the source answers again")
-	case err != nil && !errors.Is(err, key.ErrNotFound) && at.Sub(since) >= unreadableTell:
-		slices.Sort(failing)
-		s.e.alerts.open(s.subject(), "", "", slices.Compact(failing), rotation.Open{
-			Cause: key.SourceUnreachable, Severity: key.Warning,
-			Summary:  "source " + s.name + " cannot be read; what is delivered stays",
-			Evidence: map[string]string{"source": s.name, "detail": err.Error()},
-			Actions:  []string{"see what it answers: livekey check"},
-		})
+	wait := schedule.Backoff(l.failures, min(retryFirst, l.every), min(retryLimit, max(l.every, retryFirst)),
+		schedule.Spread(l.jitter, l.failures))
+	if later, ok := errors.AsType[*sources.RetryError](err); ok {
+		wait = max(wait, later.After)
 	}
-}
-
-// read takes what a location returned to the key.
-func (k *keyRun) read(loc key.Location, rec sources.Record, err error) {
-	at := now()
-	k.mu.Lock()
-	first := k.failing[loc] == ""
-	if err != nil && !errors.Is(err, key.ErrNotFound) {
-		k.failing[loc] = err.Error()
-	} else {
-		delete(k.failing, loc)
+	l.failures++
+	s.plan(l, at.Add(wait))
+	if !s.down() {
+		return
 	}
-	k.mu.Unlock()
-	switch {
-	case errors.Is(err, key.ErrNotFound):
-		k.post(rotation.Vanished{At: at, Detail: err.Error()})
-	case err != nil:
-		if first {
-			k.e.log.Warn("key not read", "key", k.Name, "from", loc.String(), "err", err)
-		}
-	default:
-		k.fetched(at, loc, rec)
-	}
-	k.mu.Lock()
-	k.tried[loc] = true
-	k.mu.Unlock()
-}
-
-// fetched makes a version of what was read, once every part is there.
-func (k *keyRun) fetched(at time.Time, loc key.Location, rec sources.Record) {
-	k.mu.Lock()
-	records := map[key.Location]sources.Record{loc: rec}
-	if locs := k.locations(); len(locs) > 1 {
-		k.records[loc] = rec
-		records = maps.Clone(k.records)
-		if len(records) < len(locs) {
-			k.mu.Unlock()
-			return
+	for _, other := range s.locations { // this one knocks for all: the others wait until it is heard
+		if behind := l.due.Add(retryLimit); other != l && other.is == isIdle && other.due.Before(behind) {
+			s.plan(other, behind)
 		}
 	}
-	m, number, fault := k.material(k.e.hasher, records)
-	k.mu.Unlock()
-	q := queued{event: rotation.Fetched{At: at, Version: m.Version, Number: number, Fingerprint: m.Fingerprint, Fault: fault}}
-	if fault == nil {
-		q.material = &m
-	}
-	k.enqueue(q)
 }

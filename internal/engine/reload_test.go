@@ -40,7 +40,7 @@ func TestASuccessorUnderAnotherSaltTakesNothingOver(t *testing.T) {
 		pass(time.Second)
 		w.wantSink("v1")
 		w.wantStory()
-		if n := len(w.e.keys["K"].materials.byPrint); n != 1 {
+		if n := len(w.e.keys["K"].materials); n != 1 {
 			t.Errorf("%d values are held, of one version", n)
 		}
 	})

@@ -27,6 +27,8 @@ const (
 	sinkRetryFirst = time.Second
 	sinkRetryLimit = time.Minute
 	driftEvery     = 30 * time.Second
+	gather         = 4 // times as long as a write took, the next one waits behind it,
+	gatherLimit    = 200 * time.Millisecond
 )
 
 // sinkRun is the one writer of one sink. It works in a goroutine that exists only
@@ -36,13 +38,13 @@ type sinkRun struct {
 	e *Engine
 
 	mu        sync.Mutex
-	kept      map[key.Name]entry // what the sink has
-	wanted    map[key.Name]entry // what is to be there instead
+	kept      map[key.Name]*entry // what the sink has
+	wanted    map[key.Name]*entry // what is to be there instead
 	has       map[string]key.Fingerprint
 	foreign   map[key.Name]bool // keys under whose variables the sink has bytes of somebody else
 	surplus   bool              // it has variables that the config gives it no more
 	busy      bool
-	quiet     chan struct{} // closed when busy ends; nil before it ever began
+	quiet     chan struct{} // closed when busy ends; nil while it is not
 	failures  int
 	err       error
 	writtenAt time.Time
@@ -56,7 +58,7 @@ type entry struct {
 	fills  bool          // by an exception that is for an empty sink only
 }
 
-func (n entry) print() key.Fingerprint { return n.proved.Material().Fingerprint }
+func (n *entry) print() key.Fingerprint { return n.proved.Material().Fingerprint }
 
 // open sees whether the sink can be written, and reads what a run before this one left.
 func (s *sinkRun) open(ctx context.Context) {
@@ -91,8 +93,8 @@ func (s *sinkRun) open(ctx context.Context) {
 func (s *sinkRun) hasSurplus() bool {
 	wanted := map[string]bool{}
 	for _, name := range s.Keys {
-		for variable := range s.e.keys[name].Env {
-			wanted[variable] = true
+		for _, v := range s.e.keys[name].variables {
+			wanted[v.name] = true
 		}
 	}
 	for variable := range s.has {
@@ -133,12 +135,12 @@ func (s *sinkRun) take(content sinks.Content) {
 	for _, name := range s.Keys {
 		k := s.e.keys[name]
 		parts := map[key.Part]secret.Value{}
-		for variable, part := range k.Env {
-			if v, ok := content.Values[variable]; ok {
-				parts[part] = v
+		for _, v := range k.variables {
+			if value, ok := content.Values[v.name]; ok {
+				parts[v.part] = value
 			}
 		}
-		if len(parts) < len(distinct(k.Env)) {
+		if len(parts) < len(distinct(k.variables)) {
 			continue
 		}
 		m := proof.New(s.e.hasher, name, "", parts)
@@ -149,7 +151,7 @@ func (s *sinkRun) take(content sinks.Content) {
 		k.materials.put(m)
 		k.mu.Unlock()
 		if p, err := proof.Except(proof.Kept, m, key.Verdict{Fingerprint: m.Fingerprint, Reason: key.NotYetAsked}); err == nil {
-			s.kept[name] = entry{proved: p}
+			s.kept[name] = &entry{proved: p}
 		}
 	}
 }
@@ -165,18 +167,18 @@ func (s *sinkRun) noteForeign(content sinks.Content) {
 		if _, own := s.kept[name]; own {
 			continue
 		}
-		for variable := range s.e.keys[name].Env {
-			if _, there := content.Values[variable]; there {
+		for _, v := range s.e.keys[name].variables {
+			if _, there := content.Values[v.name]; there {
 				s.foreign[name] = true
 			}
 		}
 	}
 }
 
-func distinct(env map[string]key.Part) map[key.Part]bool {
+func distinct(variables []variable) map[key.Part]bool {
 	parts := map[key.Part]bool{}
-	for _, p := range env {
-		parts[p] = true
+	for _, v := range variables {
+		parts[v.part] = true
 	}
 	return parts
 }
@@ -190,8 +192,11 @@ func (s *sinkRun) prints(content sinks.Content) map[string]key.Fingerprint {
 }
 
 // want hands a version of one key over to the sink.
-func (s *sinkRun) want(name key.Name, n entry) {
+func (s *sinkRun) want(name key.Name, n *entry) {
 	s.mu.Lock()
+	if s.wanted == nil {
+		s.wanted = map[key.Name]*entry{}
+	}
 	s.wanted[name] = n
 	s.start()
 	s.mu.Unlock()
@@ -235,12 +240,31 @@ func (s *sinkRun) work(ctx context.Context) {
 			return
 		}
 		s.mu.Unlock()
+		began := time.Now()
 		if err := s.write(ctx, entries, round); err != nil {
 			s.failed(err)
 			s.rest()
 			return
 		}
+		if s.restIfDone() {
+			return
+		}
+		select { // many keys of a large sink become current at once: let them gather
+		case <-time.After(min(gather*time.Since(began), gatherLimit)):
+		case <-ctx.Done():
+		}
 	}
+}
+
+// restIfDone rests unless something is wanted by now.
+func (s *sinkRun) restIfDone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.wanted) > 0 {
+		return false
+	}
+	s.restLocked()
+	return true
 }
 
 // rest ends what start began.
@@ -253,13 +277,14 @@ func (s *sinkRun) rest() {
 func (s *sinkRun) restLocked() {
 	s.busy = false
 	close(s.quiet)
+	s.quiet = nil
 }
 
 // compose makes the whole content: what is wanted, and what the sink has of every
 // other key. No entries: there is nothing to write. A proof that is too old is renewed
 // first. The caller holds mu.
-func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
-	round = map[key.Name]entry{}
+func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]*entry) {
+	round = map[key.Name]*entry{}
 	for name, n := range s.wanted {
 		if n.maxAge > 0 && now().Sub(n.at) > n.maxAge {
 			delete(s.wanted, name)
@@ -286,8 +311,8 @@ func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
 			}
 			continue
 		}
-		for variable, part := range s.e.keys[name].Env {
-			entries = append(entries, sinks.Entry{Variable: variable, Part: part, From: n.proved})
+		for _, v := range s.e.keys[name].variables {
+			entries = append(entries, sinks.Entry{Variable: v.name, Part: v.part, From: n.proved})
 		}
 	}
 	slices.SortFunc(entries, func(a, b sinks.Entry) int { return cmp.Compare(a.Variable, b.Variable) })
@@ -296,7 +321,7 @@ func (s *sinkRun) compose() (entries []sinks.Entry, round map[key.Name]entry) {
 
 // write notes the intent, writes, and tells the keys what they have. A write that
 // has begun is finished, also when livekey is being stopped.
-func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[key.Name]entry) error {
+func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[key.Name]*entry) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	prints := map[string]key.Fingerprint{}
@@ -334,6 +359,9 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 			delete(s.wanted, name)
 		}
 	}
+	if len(s.wanted) == 0 {
+		s.wanted = nil // an empty map takes as much as one of eight
+	}
 	s.mu.Unlock()
 	s.e.alerts.resolve(s.subject(), key.SinkFailed, "it was written")
 	if s.asMeant(round) {
@@ -352,7 +380,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 
 // asMeant says whether what a write carried along is what its keys want there, and
 // not the bytes of somebody who changed the sink.
-func (s *sinkRun) asMeant(round map[key.Name]entry) bool {
+func (s *sinkRun) asMeant(round map[key.Name]*entry) bool {
 	s.mu.Lock()
 	kept := maps.Clone(s.kept)
 	s.mu.Unlock()

@@ -23,7 +23,8 @@ const (
 	tlsTimeout    = 5 * time.Second
 	headerTimeout = 10 * time.Second
 	maxHeader     = 32 << 10
-	idleTimeout   = 90 * time.Second
+	idleTimeout   = 45 * time.Second // longer than most intervals of polling
+	idleConns     = 2
 )
 
 // Options differ by what is called; the zero Options is a provider of the
@@ -34,7 +35,9 @@ type Options struct {
 	// ProxyEnv honors HTTPS_PROXY and NO_PROXY. The proxy then does the last
 	// look-up, so only its own address is checked here.
 	ProxyEnv bool
-	MaxConns int           // per host, 0: 10
+	// MaxConns bounds the connections to one host; all stay open for the next call. 0: 10,
+	// of which idleConns do, since providers are asked now and then and seldom together.
+	MaxConns int
 	Timeout  time.Duration // of the whole call, 0: Timeout
 	// ClientCertFile and ClientKeyFile, PEM, are what a server is shown that asks
 	// who calls: read again for each new connection, so that a renewed one counts.
@@ -79,7 +82,7 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		MaxConnsPerHost:        orDefault(o.MaxConns, 10),
-		MaxIdleConnsPerHost:    orDefault(o.MaxConns, 10),
+		MaxIdleConnsPerHost:    orDefault(o.MaxConns, idleConns),
 		IdleConnTimeout:        idleTimeout,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // a gzip bomb needs somebody who unpacks

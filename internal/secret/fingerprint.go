@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash/maphash"
 	"maps"
 	"slices"
 
@@ -51,3 +52,13 @@ func (h Hasher) sum(b []byte) key.Fingerprint {
 func appendSized(to, b []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(to, uint64(len(b))), b...)
 }
+
+// Seed hashes values for one process, which recognizes by it what it sees again. What it
+// makes says nothing elsewhere, and is not kept. Make one with NewSeed.
+type Seed struct{ seed maphash.Seed }
+
+// NewSeed makes a random one.
+func NewSeed() Seed { return Seed{maphash.MakeSeed()} }
+
+// Hash is the same for equal values, and for others with a chance of one in 2^64.
+func (s Seed) Hash(v Value) uint64 { return maphash.Bytes(s.seed, v.Reveal()) }

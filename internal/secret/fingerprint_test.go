@@ -71,3 +71,17 @@ func TestEqualVersionsHaveEqualFingerprintsAndNoOthers(t *testing.T) {
 		}
 	})
 }
+
+func TestASeedTellsValuesApartAndSaysNothingElsewhere(t *testing.T) {
+	one, other := secret.NewSeed(), secret.NewSeed()
+	value := func(text string) secret.Value { return secret.New([]byte(text)) }
+	if first, again := one.Hash(value("a")), one.Hash(value("a")); first != again {
+		t.Error("equal values have different hashes")
+	}
+	if one.Hash(value("a")) == one.Hash(value("b")) {
+		t.Error("different values have one hash")
+	}
+	if one.Hash(value("a")) == other.Hash(value("a")) {
+		t.Error("two seeds agree")
+	}
+}

@@ -99,27 +99,23 @@ func (s *Sink) Read(ctx context.Context) (c sinks.Content, err error) {
 	if err := ctx.Err(); err != nil {
 		return sinks.Content{}, err
 	}
+	d, _, err := s.Open(s.dir, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sinks.Content{}, nil
+	}
+	if err != nil {
+		return sinks.Content{}, err
+	}
 	secret.Do(func() {
-		p, lookErr := s.lookAlone()
+		var p present
+		p, err = s.look(d)
 		defer clear(p.file.Data)
-		c, err = sinks.Content{Exists: p.exists, Marked: p.marked, Values: p.values}, lookErr
+		c = sinks.Content{Exists: p.exists, Marked: p.marked, Values: p.values}
 		if err == nil && p.syntax != nil {
 			err = fmt.Errorf("parse %s: %w", s.Location, p.syntax)
 		}
 	})
-	return c, err
-}
-
-func (s *Sink) lookAlone() (present, error) {
-	d, _, err := s.Open(s.dir, false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return present{}, nil
-	}
-	if err != nil {
-		return present{}, err
-	}
-	p, err := s.look(d)
-	return p, errors.Join(err, d.Close())
+	return c, errors.Join(err, d.Close())
 }
 
 // Probe makes the directory if it is missing, removes leftovers, and tries

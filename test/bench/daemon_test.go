@@ -127,3 +127,20 @@ func newKey(issuer *fakeissuer.Issuer) string {
 	issuer.Add(k, owner)
 	return k
 }
+
+// tick is the unit of /proc/PID/stat: USER_HZ, which Linux shows as 100 everywhere.
+const tick = 10 * time.Millisecond
+
+// cpuTime is what a process has used so far, by itself and the kernel for it.
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	must(t, err)
+	_, rest, _ := bytes.Cut(text, []byte(") ")) // a name may have spaces
+	fields := strings.Fields(string(rest))
+	user, err := strconv.Atoi(fields[11]) // proc(5): fields 14 and 15, counted from 1
+	must(t, err)
+	system, err := strconv.Atoi(fields[12])
+	must(t, err)
+	return time.Duration(user+system) * tick
+}

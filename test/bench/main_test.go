@@ -13,13 +13,15 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 )
 
 var (
-	measure   = flag.Bool("figures", false, "measure the figures of the README (takes two minutes)")
+	measure   = flag.Bool("figures", false, "measure the figures of the README (takes twenty minutes)")
 	binary    = flag.String("livekey", "", "the binary that is measured (default bin/livekey of the repository)")
 	rotations = flag.Int("rotations", 400, "rotations of each row")
 	starts    = flag.Int("starts", 30, "starts of the daemon")
+	outage    = flag.Duration("outage", 10*time.Minute, "how long Vault is down")
 )
 
 // figures are those of this run.
