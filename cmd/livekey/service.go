@@ -59,6 +59,7 @@ func (s *service) run(ctx context.Context, reload, refresh <-chan os.Signal) err
 	g.Go(func() error { return s.follow(ctx, reload) })
 	g.Go(func() error { s.refreshes(ctx, refresh); return nil })
 	g.Go(func() error { s.notify.run(ctx); return nil })
+	g.Go(func() error { stayLean(ctx, s.ready); return nil })
 	return g.Wait()
 }
 
@@ -89,10 +90,10 @@ func (s *service) follow(ctx context.Context, reload <-chan os.Signal) error {
 			select {
 			case <-s.ready:
 			default:
-				giveBack()
 				close(s.ready)
 			}
 			debug.FreeOSMemory() // a start takes several times what is needed from now on
+			giveBack()
 		case <-reload:
 			s.notify.reloading()
 			next, err := s.reload(ctx)

@@ -56,6 +56,9 @@ func start(t *testing.T, dir string) *daemon {
 	return d
 }
 
+// reload has it read its config again.
+func (d *daemon) reload() { must(d.t, d.cmd.Process.Signal(syscall.SIGHUP)) }
+
 // stop ends it as systemd does, and waits.
 func (d *daemon) stop() {
 	if d.cmd.ProcessState != nil {

@@ -32,34 +32,38 @@ func TestOneKeyFromVault(t *testing.T) {
 	role, secret := vault.AppRole("approle", "livekey", time.Hour, "livekey")
 
 	// As installed: what is remembered on disk, what is delivered in memory.
-	config := func(probe string) (dir string) {
-		dir = scratch(t, "", "state")
-		must(t, os.WriteFile(filepath.Join(dir, "role-id"), []byte(role), 0o600))
-		must(t, os.WriteFile(filepath.Join(dir, "secret-id"), []byte(secret), 0o600))
+	sink := scratch(t, "/dev/shm")
+	write := func(dir, probe string) {
 		configure(t, dir, `
 sources:
   vault: {address: "`+vault.URL+`", auth: {method: approle, role_id_file: DIR/role-id, secret_id_file: DIR/secret-id}}
 keys:
   KEY: {from: "vault://secret/prod/llm#anthropic", provider: anthropic, base_url: "`+url+`"}
 sinks:
-  app: {kind: env_file, path: `+scratch(t, "/dev/shm")+`/app.env, dialect: systemd, keys: all}
+  app: {kind: env_file, path: `+sink+`/app.env, dialect: systemd, keys: all}
 policy: {refresh: 1s, budget: 1000000`+probe+`}
 `)
+	}
+	install := func() (dir string) {
+		dir = scratch(t, "", "state")
+		must(t, os.WriteFile(filepath.Join(dir, "role-id"), []byte(role), 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, "secret-id"), []byte(secret), 0o600))
+		write(dir, "")
 		return dir
 	}
 
 	measureBinary(t)
 	figures.title(out, "One key from Vault (AppRole, KV v2)")
-	measureStart(t, config, url, key)
-	measureMemory(t, config, issuer, key)
+	measureStart(t, install, url, key)
+	measureMemory(t, install(), write, issuer, key)
 }
 
 // measureStart starts livekey anew each time, without anything that a run before
 // it could have left.
-func measureStart(t *testing.T, config func(string) string, url, key string) {
+func measureStart(t *testing.T, install func() string, url, key string) {
 	var ready, call, bare sample
 	for range *starts {
-		d := start(t, config(""))
+		d := start(t, install())
 		d.stop()
 		ready = append(ready, d.ready)
 		call = append(call, firstCall(t, url, key))
@@ -101,24 +105,30 @@ func bareStart(t *testing.T) time.Duration {
 	return time.Since(began)
 }
 
-// measureMemory looks at what is resident after ten quiet seconds, and after many
-// probes of a second life.
-func measureMemory(t *testing.T, config func(string) string, issuer *fakeissuer.Issuer, key string) {
-	d := start(t, config(""))
-	time.Sleep(10 * time.Second)
-	figures.want(out, "resident after 10 s", memory(t, d.cmd.Process.Pid, "VmRSS"), "MB", 16)
-	figures.note(out, "  of that, not file-backed", "%8.2f MB", memory(t, d.cmd.Process.Pid, "RssAnon"))
-	d.stop()
+// measureMemory looks at what is resident after ten quiet seconds; while it probes as
+// nobody does, twenty times a second; and when it is quiet again after many of those.
+func measureMemory(t *testing.T, dir string, write func(dir, probe string), issuer *fakeissuer.Issuer, key string) {
+	d := start(t, dir)
+	pid := d.cmd.Process.Pid
+	quiet := func(when string) {
+		time.Sleep(10 * time.Second)
+		figures.want(out, "resident "+when, memory(t, pid, "VmRSS"), "MB", 16)
+		figures.note(out, "  of that, not file-backed", "%8.2f MB", memory(t, pid, "RssAnon"))
+	}
+	quiet("after 10 s")
 
-	d = start(t, config(", probe: 50ms"))
+	write(dir, ", probe: 50ms")
+	d.reload()
 	for before, end := issuer.Calls(key), time.Now().Add(patience); issuer.Calls(key)-before < probes; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d probes in %s, not %d\n", issuer.Calls(key)-before, patience, probes)
 		}
 	}
-	figures.want(out, "resident after 100 probes", memory(t, d.cmd.Process.Pid, "VmRSS"), "MB", 16)
-	figures.note(out, "  of that, not file-backed", "%8.2f MB", memory(t, d.cmd.Process.Pid, "RssAnon"))
-	figures.note(out, "  most ever", "%8.2f MB", memory(t, d.cmd.Process.Pid, "VmHWM"))
+	figures.note(out, "  while probing every 50 ms", "%8.2f MB", memory(t, pid, "VmRSS"))
+	write(dir, "")
+	d.reload()
+	quiet("after 100 probes")
+	figures.note(out, "  most ever", "%8.2f MB", memory(t, pid, "VmHWM"))
 	d.stop()
 }
 
