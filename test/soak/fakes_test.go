@@ -90,6 +90,16 @@ func (s *sink) Write(_ context.Context, entries []sinks.Entry) (changed bool, er
 	return true, nil
 }
 
+func (s *sink) Read(context.Context) (sinks.Content, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := sinks.Content{Exists: len(s.content) > 0, Marked: len(s.content) > 0, Values: map[string]secret.Value{}}
+	for variable, value := range s.content {
+		c.Values[variable] = secret.New([]byte(value))
+	}
+	return c, nil
+}
+
 func (s *sink) get(variable string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,6 +111,7 @@ type channel struct {
 	mu   sync.Mutex
 	err  error
 	told map[key.Cause]int
+	open int
 }
 
 func (c *channel) fail(err error) {
@@ -118,14 +129,33 @@ func (c *channel) Send(_ context.Context, a alerts.Alert) error {
 	if c.told == nil {
 		c.told = map[key.Cause]int{}
 	}
-	if a.Type == alerts.Opened {
+	switch a.Type {
+	case alerts.Opened:
 		c.told[a.Data.Cause]++
+		c.open++
+	case alerts.Resolved:
+		c.open--
+	case alerts.Updated:
 	}
 	return nil
 }
 
-func (c *channel) opened(cause key.Cause) int {
+func (c *channel) opened(cause key.Cause) int { return c.all()[cause] }
+
+// all is how often each cause was told.
+func (c *channel) all() map[key.Cause]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.told[cause]
+	told := maps.Clone(c.told)
+	if told == nil {
+		told = map[key.Cause]int{}
+	}
+	return told
+}
+
+// unresolved is how many alerts are open.
+func (c *channel) unresolved() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
 }
