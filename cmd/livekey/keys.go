@@ -169,8 +169,14 @@ type placed struct {
 	ref  key.Ref
 }
 
+// machine is by what this host differs from others with the same config. Without a
+// name, they differ by their keys alone.
+func machine() string {
+	name, _ := os.Hostname()
+	return name
+}
+
 func policy(k config.Key, who issuer) rotation.Policy {
-	machine, _ := os.Hostname() // without a name, hosts differ by their keys alone
 	from := make([]string, 0, len(k.From))
 	for _, part := range slices.Sorted(maps.Keys(k.From)) {
 		from = append(from, config.FormatRef(k.From[part]))
@@ -184,7 +190,7 @@ func policy(k config.Key, who issuer) rotation.Policy {
 		Probe: k.Policy.Probe, ConfirmTimes: k.Policy.ConfirmTimes, ConfirmOver: k.Policy.ConfirmOver, Grace: k.Policy.Grace,
 		PublishIfEmpty: k.Policy.OnUnknown == config.PublishIfEmpty, Rollback: rotation.Rollback(k.Policy.AllowRollback),
 		WatchPrevious: k.Policy.WatchPrevious, Expect: key.Identity(k.Expect), Pin: pins, Follow: k.Follow,
-		Phase: schedule.Phase(machine, string(k.Name)),
+		Phase: schedule.Phase(machine(), string(k.Name)),
 	}
 }
 

@@ -107,6 +107,7 @@ func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 		Log: p.log, Keys: p.plan.keys, Sinks: p.plan.engineSinks(), Sources: p.plan.sources,
 		Channels: p.plan.channels, LogChannel: logchannel.New(p.log),
 		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, Count: g.metrics, After: before,
+		Machine: machine(),
 	})
 	if err != nil {
 		return nil, err

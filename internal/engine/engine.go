@@ -37,6 +37,7 @@ type Options struct {
 	Hasher      secret.Hasher
 	Journal     *journal.Journal
 	StartupWait time.Duration
+	Machine     string  // by which this one's polls differ in time from those of others with the same config
 	Count       Counter // nil: nobody counts
 	// After is the engine that this one follows, in the same process and on the same
 	// journal, once its Run has returned. Values that no source has any more, those of
@@ -77,6 +78,7 @@ type Engine struct {
 	hasher      secret.Hasher
 	store       store
 	count       Counter
+	machine     string
 	startupWait time.Duration
 	startupEnds time.Time // set before the first probe
 
@@ -100,8 +102,8 @@ type Engine struct {
 func New(o Options) (*Engine, error) {
 	e := &Engine{
 		log: o.Log, prober: o.Prober, hasher: o.Hasher, store: store{o.Journal}, startupWait: o.StartupWait,
-		count: o.Count,
-		keys:  map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
+		count: o.Count, machine: o.Machine,
+		keys: map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
 		running: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}),
 	}
 	if e.count == nil {

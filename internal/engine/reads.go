@@ -78,7 +78,7 @@ func (s *sourceRun) add(loc key.Location, k *keyRun) *location {
 	l := s.locations[loc]
 	if l == nil {
 		id := loc.String()
-		l = &location{loc: loc, jitter: schedule.Phase(s.name, id), offset: schedule.Phase(id, s.name)}
+		l = &location{loc: loc, jitter: schedule.Phase(s.e.machine, id), offset: schedule.Phase(id, s.e.machine)}
 		s.locations[loc] = l
 	}
 	if !slices.Contains(l.keys, k) {
@@ -272,11 +272,11 @@ func (s *sourceRun) done(ctx context.Context, l *location, rec sources.Record, e
 }
 
 // answered plans the next read of a location that was read. What was read along with
-// all others goes back to a time of its own, so that polls spread over the interval.
+// all others, here or on other machines after an outage, goes back to a time of its own, so that polls spread over the interval.
 func (s *sourceRun) answered(l *location, at, expires time.Time) {
 	wasDown := s.down()
 	every := l.every
-	if l.together {
+	if l.together || l.failures > 0 {
 		every = time.Duration(l.offset * float64(every))
 	}
 	if l.failures > 0 {

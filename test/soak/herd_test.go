@@ -62,10 +62,10 @@ func TestAHerdIsSpreadInAnOutageAndAfter(t *testing.T) {
 
 		back := time.Now()
 		shared.fail(nil)
-		pass(probe + refresh)
+		pass(20 * refresh)
 		reads.first(back).spread(t, "first reads after the outage", back, backSoon)
 		probes.first(back).spread(t, "probes of what was found then", back, backSoon)
-		for i := range 5 { // the polls that follow do not stay bunched
+		for i := range 19 { // the polls that follow do not stay bunched, nor meet again
 			reads.spread(t, "polls after the outage", back.Add(backSoon).Add(time.Duration(i)*refresh), refresh)
 		}
 		if asked := len(probes.byMachine(back, back.Add(backSoon))); asked != n {
