@@ -114,7 +114,10 @@ func (t *turn) currentLives(c *Version, v key.Verdict) {
 	t.pin(v.Identity)
 	// From the answer on, not from now: keys with equal bytes that share one answer
 	// stay in step, and go on sharing.
-	c.Due = later(t.now, schedule.NextCheck(v.CheckedAt, v.ExpiresAt, t.p.Probe, t.p.Phase))
+	c.Due = schedule.NextCheck(v.CheckedAt, v.ExpiresAt, t.p.Probe, t.p.Phase)
+	if !c.Due.After(t.now) { // an answer that was shared, and is about to end
+		c.Due = schedule.NextCheck(t.now, v.ExpiresAt, t.p.Probe, t.p.Phase)
+	}
 	if v.Reason == key.RateLimited {
 		c.Due = t.now.Add(max(v.RetryAfter, c.Due.Sub(t.now)))
 	}

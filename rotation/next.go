@@ -87,8 +87,21 @@ func (t *turn) retry(attempt int, base time.Duration, after time.Duration) time.
 	return t.now.Add(max(wait, after))
 }
 
+// notToCome makes now of times that are still to come: a clock that ran ahead wrote
+// them before it was set right, and what is counted from them would wait as long.
+func (t *turn) notToCome() {
+	for _, v := range t.s.all() {
+		for _, at := range []*time.Time{&v.Seen, &v.RejectedFirst, &v.Delivered, &v.Replaced} {
+			if at.After(t.now) {
+				*at = t.now
+			}
+		}
+	}
+}
+
 // started forgets what only made sense before: whatever is known is proved again now.
 func (t *turn) started() {
+	t.notToCome()
 	if c := t.s.Current; c != nil {
 		c.Due = t.now
 	}
@@ -101,6 +114,7 @@ func (t *turn) started() {
 	// approval and the time first seen outlive a restart.
 	if c := t.s.Candidate; c != nil {
 		c.SeenLast, c.Reads, c.Attempt = time.Time{}, 0, 0
+		c.Last.CheckedAt = time.Time{} // no proof of this run to be delivered by
 	}
 	if d := t.s.Delivering; d != nil { // a sink may have it or not: that is about to be read
 		d.Attempt, d.Due = 0, t.now
@@ -132,6 +146,7 @@ func (t *turn) refreshed() {
 
 // ticked does what is due.
 func (t *turn) ticked() {
+	t.notToCome()
 	if c := t.s.Candidate; c != nil {
 		if due(c.Reread, t.now) {
 			c.Reread = time.Time{}

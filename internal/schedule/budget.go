@@ -11,7 +11,7 @@ const Reserve = 50
 const hours = 25
 
 // Budget limits the calls made for one key in any 24 hours. It is pure: the time
-// is an argument and never runs backwards. Not safe for concurrent use. The zero
+// is an argument. Where that was set back, the calls of before keep their age. Not safe for concurrent use. The zero
 // Budget allows nothing; make one with NewBudget.
 type Budget struct {
 	limit   int
@@ -70,9 +70,20 @@ func (b *Budget) relief(reserved bool) time.Time {
 	return time.Unix((b.newest+hours)*3600, 0).UTC()
 }
 
+// setBack is by how many hours the clock must have been set back to count as that:
+// callers come in any order, and one of the last hour may be late.
+const setBack = 2
+
 // advance empties the hours that left the window.
 func (b *Budget) advance(now time.Time) {
 	hour := now.Unix() / 3600
+	if back := b.newest - hour; back >= setBack {
+		var moved [hours]int32
+		for h := b.newest - hours + 1; h <= b.newest; h++ {
+			moved[mod(h-back)] = b.counts[mod(h)]
+		}
+		b.newest, b.counts = hour, moved
+	}
 	for h := max(b.newest+1, hour-hours+1); h <= hour; h++ {
 		b.counts[mod(h)] = 0
 	}

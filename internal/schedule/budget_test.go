@@ -111,3 +111,58 @@ func TestBudgetHoldsInEveryWindow(t *testing.T) {
 		}
 	})
 }
+
+// A clock is set back, by an hour or a year: calls go on being counted, none is free,
+// and nobody waits for the clock to get where it was.
+func TestBudgetOutlivesAClockThatIsSetBack(t *testing.T) {
+	for name, back := range map[string]time.Duration{
+		"an hour": time.Hour, "two hours": 2 * time.Hour, "a day": 24 * time.Hour, "a year": 365 * 24 * time.Hour,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := NewBudget(500)
+			for range 450 {
+				b.Take(noon, false)
+			}
+			now := noon.Add(-back)
+			ok, at := b.Take(now, false)
+			if ok {
+				t.Error("the budget was renewed")
+			}
+			if wait := at.Sub(now); wait > 26*time.Hour {
+				t.Errorf("the next call is possible in %s", wait)
+			}
+			if every := b.Stretch(now, time.Minute); every > 26*time.Hour {
+				t.Errorf("the interval is stretched to %s", every)
+			}
+			if ok, _ := b.Take(now.Add(26*time.Hour), false); !ok {
+				t.Error("refused a day later")
+			}
+		})
+	}
+}
+
+func TestBudgetAllowsNoStormWhereverTheClockJumps(t *testing.T) {
+	jumps := []time.Duration{0, time.Hour, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour, time.Minute, -time.Second}
+	rapid.Check(t, func(t *rapid.T) {
+		b := NewBudget(20)
+		now, taken, ahead := noon, 0, 0
+		for range rapid.IntRange(1, 100).Draw(t, "steps") {
+			jump := rapid.SampledFrom(jumps).Draw(t, "jump")
+			now = now.Add(jump)
+			if jump > 24*time.Hour { // a day that nobody lived through renews it
+				ahead++
+			}
+			if ok, at := b.Take(now, true); ok {
+				taken++
+			} else if wait := at.Sub(now); wait <= 0 || wait > 26*time.Hour {
+				t.Fatalf("refused, and to be asked again in %s", wait)
+			}
+			if every := b.Stretch(now, time.Minute); every < time.Minute || every > 26*time.Hour {
+				t.Fatalf("stretched to %s", every)
+			}
+		}
+		if limit := 20 * (ahead + 1 + 100/24); taken > limit {
+			t.Fatalf("%d calls, allowed are %d", taken, limit)
+		}
+	})
+}

@@ -11,13 +11,15 @@ import (
 // NextCheck returns when a proof made at last is due to be made again: every
 // later, or two thirds of the way from last to notAfter if that is sooner, less
 // up to a tenth of the wait. rnd in [0,1) picks that jitter. A zero notAfter
-// means that there is no end; an end already over means last itself, that is, now.
+// means that there is no end. However near the end is, the wait is no shorter than
+// a twentieth of every, and an end already over hurries nobody: the clock may be
+// wrong, and a proof that comes with it anew would be asked for without end.
 //
 // Two thirds follows Vault's client (api/lifetime_watcher.go), less its grace term.
 func NextCheck(last, notAfter time.Time, every time.Duration, rnd float64) time.Time {
 	wait := every
-	if !notAfter.IsZero() {
-		wait = min(wait, max(0, notAfter.Sub(last)*2/3))
+	if notAfter.After(last) {
+		wait = min(wait, max(every/20, notAfter.Sub(last)*2/3))
 	}
 	return last.Add(wait - time.Duration(rnd*float64(wait)/10))
 }

@@ -20,7 +20,9 @@ func TestNextCheck(t *testing.T) {
 		{"no lease waits the full interval", time.Time{}, time.Minute, 0, time.Minute},
 		{"a short lease wins", t0.Add(30 * time.Second), time.Minute, 0, 20 * time.Second},
 		{"a long lease does not", t0.Add(time.Hour), time.Minute, 0, time.Minute},
-		{"a lease already over means now", t0.Add(-time.Hour), time.Minute, 0, 0},
+		{"a lease that is nearly over is no busy loop", t0.Add(time.Millisecond), time.Minute, 0, 3 * time.Second},
+		{"a lease already over hurries nobody", t0.Add(-time.Hour), time.Minute, 0, time.Minute},
+		{"nor does one that ended by a clock a year ahead", t0.AddDate(-1, 0, 0), time.Minute, 0, time.Minute},
 		{"jitter only ever shortens", time.Time{}, time.Minute, 0.5, 57 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
