@@ -46,6 +46,11 @@ type Harness struct {
 	// to fetch. The error must be none of key.ErrNotFound and quote nothing.
 	Faults map[string]func(t *testing.T, canary []byte) key.Location
 
+	// Address is where the backend listens, host and port, and OpenAt is Open for one
+	// that seems to listen elsewhere: at a proxy that fails. Nil: it has no address.
+	Address string
+	OpenAt  func(t *testing.T, address string) sources.Source
+
 	// Within is how soon a Watcher tells of a Put. Zero: a second.
 	Within time.Duration
 }
@@ -79,6 +84,9 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"many may read at once", manyAtOnce},
 		{"an older version can be read by its id", olderVersion},
 		{"an unknown parameter is a fault", unknownParameter},
+		{"a read that is cut off at any byte is an error, or whole", cutOff},
+		{"a read of a backend that falls silent ends with its context", halfOpen},
+		{"a read that is late or slow succeeds", lateAndSlow},
 		{"a watch tells of a change and ends with its context", watch},
 	} {
 		t.Run(test.rule, func(t *testing.T) { test.run(t, newHarness(t)) })

@@ -44,8 +44,14 @@ func openLogging(t *testing.T, log io.Writer, format string, args ...any) source
 // openWithToken makes a source that reads everything in v.
 func openWithToken(t *testing.T, v backend) sources.Source {
 	t.Helper()
+	return openAt(t, v, v.Address())
+}
+
+// openAt does so at an address that is not its own.
+func openAt(t *testing.T, v backend, address string) sources.Source {
+	t.Helper()
 	v.ReadPolicy("all", "+/*", "secret/*", "nope/*", "a/b/*")
-	return open(t, "{address: %q, auth: {method: token, token_file: %q}}", v.Address(), tempFile(t, v.NewToken(time.Hour, "all")))
+	return open(t, "{address: %q, auth: {method: token, token_file: %q}}", address, tempFile(t, v.NewToken(time.Hour, "all")))
 }
 
 func tempFile(t *testing.T, text string) string {
@@ -87,6 +93,8 @@ func TestConformance(t *testing.T) {
 					}
 					return []byte(record.Value)
 				},
+				Address: strings.TrimPrefix(v.Address(), "http://"),
+				OpenAt:  func(t *testing.T, address string) sources.Source { return openAt(t, v, "http://"+address) },
 				Carries: utf8.Valid, // a JSON text has nothing else
 				Numbers: true,
 				Faults: map[string]func(*testing.T, []byte) key.Location{

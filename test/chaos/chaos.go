@@ -86,7 +86,8 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Longest is the number of bytes of the longest answer that passed whole.
+// Longest is the number of bytes of the longest answer so far: of all that was said on
+// one connection.
 func (p *Proxy) Longest() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,10 +127,7 @@ func (p *Proxy) pass(client net.Conn) {
 		_, _ = io.Copy(server, client)
 		_ = server.(*net.TCPConn).CloseWrite()
 	})
-	n := p.answer(f, client, server)
-	p.mu.Lock()
-	p.most = max(p.most, n)
-	p.mu.Unlock()
+	p.answer(f, client, server)
 	if f.End == HalfOpen {
 		p.silence(client)
 	}
@@ -157,14 +155,13 @@ func (p *Proxy) silence(c net.Conn) {
 	<-gone
 }
 
-// answer carries what the server says, up to where it is to fail, and returns how much
-// that was.
-func (p *Proxy) answer(f Fault, client, server net.Conn) (passed int) {
-	buffer := make([]byte, 4096)
+// answer carries what the server says, up to where it is to fail.
+func (p *Proxy) answer(f Fault, client, server net.Conn) {
+	buffer, passed := make([]byte, 4096), 0
 	for first := true; ; first = false {
 		if f.End != Never && passed >= f.After {
 			p.end(f.End, client)
-			return passed
+			return
 		}
 		part := buffer
 		if f.Rate > 0 { // as many as pass in a millisecond
@@ -177,10 +174,13 @@ func (p *Proxy) answer(f Fault, client, server net.Conn) (passed int) {
 		if first && n > 0 {
 			time.Sleep(f.Latency)
 		}
-		if _, werr := client.Write(part[:n]); werr != nil || err != nil {
-			return passed
-		}
 		passed += n
+		p.mu.Lock()
+		p.most = max(p.most, passed)
+		p.mu.Unlock()
+		if _, werr := client.Write(part[:n]); werr != nil || err != nil {
+			return
+		}
 		if f.Rate > 0 {
 			time.Sleep(time.Duration(n) * time.Second / time.Duration(f.Rate))
 		}
