@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/rotation"
 	"github.com/livekey/livekey/sinks"
 )
@@ -54,7 +55,9 @@ func (s *sinkRun) noticeDrift(ctx context.Context) {
 	if !ok {
 		return
 	}
-	content, err := r.Read(ctx)
+	var content sinks.Content
+	var err error
+	secret.Do(func() { content, err = r.Read(ctx) })
 	if ctx.Err() != nil {
 		return // livekey stops; that is no fault of the sink
 	}

@@ -19,16 +19,17 @@ import (
 // state, no sink, no journal. Its error is the source's, and may wrap
 // key.ErrNotFound; the verdict then says that nobody was asked.
 func Examine(ctx context.Context, k Key, from map[string]sources.Source, p *validator.Prober, h secret.Hasher) (v key.Verdict, err error) {
-	records := map[key.Location]sources.Record{}
-	for _, loc := range k.locations() {
-		rctx, cancel := context.WithTimeout(ctx, readTimeout)
-		records[loc], err = from[loc.Source].Fetch(rctx, loc)
-		cancel()
-		if err != nil {
-			return key.Verdict{Reason: key.NotYetAsked, Detail: err.Error(), CheckedAt: now()}, err
-		}
-	}
 	secret.Do(func() {
+		records := map[key.Location]sources.Record{}
+		for _, loc := range k.locations() {
+			rctx, cancel := context.WithTimeout(ctx, readTimeout)
+			records[loc], err = from[loc.Source].Fetch(rctx, loc)
+			cancel()
+			if err != nil {
+				v = key.Verdict{Reason: key.NotYetAsked, Detail: err.Error(), CheckedAt: now()}
+				return
+			}
+		}
 		m, _, fault := k.material(h, records)
 		if fault != nil {
 			v = *fault
@@ -38,7 +39,7 @@ func Examine(ctx context.Context, k Key, from map[string]sources.Source, p *vali
 			Key: k.Name, Provider: k.Provider, Checker: k.Checker, Material: m, Purpose: validator.Candidate, Budget: k.Budget,
 		})
 	})
-	return v, nil
+	return v, err
 }
 
 // Every is how often the key has src read, at least.

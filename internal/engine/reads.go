@@ -231,16 +231,18 @@ func (s *sourceRun) take(ctx context.Context) []*location {
 	return batch
 }
 
-func (s *sourceRun) fetch(ctx context.Context, batch []*location) ([]sources.Record, []error) {
+func (s *sourceRun) fetch(ctx context.Context, batch []*location) (recs []sources.Record, errs []error) {
 	if b, ok := s.backend.(sources.Batcher); ok && len(batch) > 1 {
 		locs := make([]key.Location, len(batch))
 		for i, l := range batch {
 			locs[i] = l.loc
 		}
-		return b.FetchBatch(ctx, locs)
+		secret.Do(func() { recs, errs = b.FetchBatch(ctx, locs) })
+		return recs, errs
 	}
-	rec, err := s.backend.Fetch(ctx, batch[0].loc)
-	return []sources.Record{rec}, []error{err}
+	recs, errs = make([]sources.Record, 1), make([]error, 1)
+	secret.Do(func() { recs[0], errs[0] = s.backend.Fetch(ctx, batch[0].loc) })
+	return recs, errs
 }
 
 // done hands what was read to the keys and sets when to read again.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/proof"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/rotation"
 	"github.com/livekey/livekey/sources"
@@ -125,7 +126,10 @@ func (k *keyRun) fetched(at time.Time, loc key.Location, rec sources.Record) {
 			return
 		}
 	}
-	m, number, fault := k.material(k.e.hasher, records)
+	var m proof.Material
+	var number int64
+	var fault *key.Verdict
+	secret.Do(func() { m, number, fault = k.material(k.e.hasher, records) })
 	k.latest = m.Fingerprint
 	k.mu.Unlock()
 	q := queued{event: rotation.Fetched{At: at, Version: m.Version, Number: number, Fingerprint: m.Fingerprint, Fault: fault}}

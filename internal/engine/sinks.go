@@ -120,7 +120,8 @@ func (s *sinkRun) look(ctx context.Context) (content sinks.Content, ours bool) {
 	if !ok {
 		return content, false
 	}
-	content, err := r.Read(ctx)
+	var err error
+	secret.Do(func() { content, err = r.Read(ctx) })
 	if err != nil {
 		s.failed(err)
 		return content, false

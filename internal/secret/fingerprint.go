@@ -29,14 +29,18 @@ func (h Hasher) Version(parts map[key.Part]Value) key.Fingerprint {
 			return h.Part(v)
 		}
 	}
-	var all []byte
-	for _, name := range slices.Sorted(maps.Keys(parts)) {
-		// Lengths keep ("ab","c") apart from ("a","bc").
-		all = appendSized(all, []byte(name))
-		all = appendSized(all, parts[name].Reveal())
-	}
-	defer clear(all)
-	return h.sum(all)
+	var sum key.Fingerprint
+	Do(func() {
+		var all []byte
+		for _, name := range slices.Sorted(maps.Keys(parts)) {
+			// Lengths keep ("ab","c") apart from ("a","bc").
+			all = appendSized(all, []byte(name))
+			all = appendSized(all, parts[name].Reveal())
+		}
+		sum = h.sum(all)
+		clear(all)
+	})
+	return sum
 }
 
 // Epoch names the salt itself without revealing it: a new salt is a new epoch,
@@ -44,9 +48,13 @@ func (h Hasher) Version(parts map[key.Part]Value) key.Fingerprint {
 func (h Hasher) Epoch() string { return h.sum([]byte("livekey epoch")).String() }
 
 func (h Hasher) sum(b []byte) key.Fingerprint {
-	mac := hmac.New(sha256.New, h.salt.Reveal())
-	mac.Write(b)
-	return key.Fingerprint(hex.EncodeToString(mac.Sum(nil)))
+	var digest [sha256.Size]byte
+	Do(func() { // the hash keeps the block that it is in
+		mac := hmac.New(sha256.New, h.salt.Reveal())
+		mac.Write(b)
+		mac.Sum(digest[:0])
+	})
+	return key.Fingerprint(hex.EncodeToString(digest[:]))
 }
 
 func appendSized(to, b []byte) []byte {
