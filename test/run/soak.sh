@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Simulates a month, then plays the drill and walks the state machine's random sequences until the time is over.
+# Simulates a month, with its outages and crowds, then plays the drill and walks the state machine's random sequences until the time is over.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,7 +10,7 @@ seconds() {
 	*) echo "${1%s}" ;;
 	esac
 }
-go test -count=1 -v -timeout 5m ./test/soak -days 30
+go test -count=1 -v -timeout 15m ./test/soak -days 30 -herd 1000
 end=$((SECONDS + $(seconds "${1:-10m}")))
 round=0
 while [ $SECONDS -lt $end ]; do

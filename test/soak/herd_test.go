@@ -2,8 +2,8 @@ package soak
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -20,20 +20,15 @@ const (
 	crowding     = 3               // times the mean that the busiest second may have
 )
 
-// herd is how many machines read one record: a thousand in a run that takes its time.
-func herd() int {
-	if os.Getenv("LIVEKEY_TEST") != "" {
-		return 1000
-	}
-	return 150
-}
+// herd is enough in a plain go test to see a crowd; `make soak` has a thousand.
+var herd = flag.Int("herd", 150, "machines that read one record")
 
 // A herd of machines with one config comes through an outage of their common source
 // without trampling it, while it is down or once it is back.
 func TestAHerdIsSpreadInAnOutageAndAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const outage = 30 * time.Minute
-		n := herd()
+		n := *herd
 		shared, reads, probes := newSource(), &log{}, &log{}
 		shared.set("A", generation("A", 0))
 		for i := range n {
