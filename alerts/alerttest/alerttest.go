@@ -34,8 +34,18 @@ type Harness struct {
 	// Fault makes the receiver fail until mend is called. Nil: it cannot.
 	Fault func(t testing.TB) (mend func())
 
+	// Address is where the receiver listens, host and port, and OpenAt is Open for one
+	// that seems to listen elsewhere: at a proxy that fails. Nil: it has no address.
+	Address string
+	OpenAt  func(t testing.TB, address string) alerts.Channel
+
 	// Credential is the channel's own, which no error quotes. Empty: it has none.
 	Credential string
+}
+
+// quoted says whether an error shows the credential, printed in any way.
+func (h Harness) quoted(err error) bool {
+	return h.Credential != "" && strings.Contains(fmt.Sprintf("%+v %#v", err, err), h.Credential)
 }
 
 // Run holds a kind to the contract of alerts.Channel. fresh makes a Harness for each rule.
@@ -63,6 +73,7 @@ var rules = []rule{
 	{"many may send at once", concurrent},
 	{"a canceled context ends the call", canceled},
 	{"a receiver that fails is an error, and no credential is in it", fails},
+	{"what is called sent has arrived, wherever the connection fails", cutOff},
 }
 
 // Sample is an alert with every field filled in.
@@ -240,7 +251,7 @@ func fails(t testing.TB, h Harness) error {
 	if errors.Is(err, alerts.ErrRefused) {
 		return fmt.Errorf("%w: a fault that passes is no refusal", err)
 	}
-	if h.Credential != "" && strings.Contains(fmt.Sprintf("%+v %#v", err, err), h.Credential) {
+	if h.quoted(err) {
 		return errors.New("the credential is in the error")
 	}
 	mend()

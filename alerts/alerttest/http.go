@@ -42,6 +42,8 @@ func RunHTTP(t *testing.T, h HTTPHarness) {
 				r.answers(func(w http.ResponseWriter) { http.Error(w, h.Credential, http.StatusBadGateway) })
 				return func() { r.answers(nil) }
 			},
+			Address:    r.Listener.Addr().String(),
+			OpenAt:     func(t testing.TB, address string) alerts.Channel { return h.Open(t, "http://"+address) },
 			Credential: h.Credential,
 		}
 	})
@@ -140,6 +142,9 @@ func (r *httpReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(req.Body)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return // it was cut off, and is none
+	}
 	m, refused := r.take(req, body)
 	if err = errors.Join(err, refused); err == nil && (req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/json") {
 		err = fmt.Errorf("%s of %s", req.Method, req.Header.Get("Content-Type"))
