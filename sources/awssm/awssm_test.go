@@ -39,6 +39,10 @@ func TestConformance(t *testing.T) {
 			Location: at,
 			Put:      func(_ *testing.T, name string, data []byte) { w.Put(name, content(data)) },
 			Delete:   func(_ *testing.T, name string) { w.Delete(name, true) },
+			Address:  strings.TrimPrefix(w.url, "http://"),
+			OpenAt: func(_ *testing.T, address string) sources.Source {
+				return w.openAt(fmt.Sprintf("region: %s\nendpoint: http://%s", region, address))
+			},
 			Faults: map[string]func(*testing.T, []byte) key.Location{
 				"access denied":         fault(400, "AccessDeniedException"),
 				"throttled":             fault(400, "ThrottlingException"),

@@ -21,7 +21,7 @@ const (
 )
 
 // herd is enough in a plain go test to see a crowd; `make soak` has a thousand.
-var herd = flag.Int("herd", 150, "machines that read one record")
+var herd = flag.Int("herd", 250, "machines that read one record")
 
 // A herd of machines with one config comes through an outage of their common source
 // without trampling it, while it is down or once it is back.
