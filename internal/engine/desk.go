@@ -32,7 +32,7 @@ type desk struct {
 	next    uint64 // number of the next event in the outboxes
 }
 
-func newDesk(log *slog.Logger, st store, told alerts.Channel, channels map[string]alerts.Channel, count Counter) (*desk, error) {
+func newDesk(log *slog.Logger, st store, told alerts.Channel, channels map[string]alerts.Channel, machine string, count Counter) (*desk, error) {
 	open, err := st.openAlerts()
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func newDesk(log *slog.Logger, st store, told alerts.Channel, channels map[strin
 		d.current[id] = a.Data
 	}
 	for _, name := range slices.Sorted(maps.Keys(channels)) {
-		d.channels = append(d.channels, newOutbox(name, channels[name], d.all, count, log, st))
+		d.channels = append(d.channels, newOutbox(name, channels[name], machine, d.all, count, log, st))
 	}
 	err = st.Each(kindOutbox, func(id string, raw json.RawMessage) error {
 		channel, n, ok := parseOutboxID(id)

@@ -113,7 +113,7 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	var err error
-	if e.alerts, err = newDesk(o.Log, e.store, o.LogChannel, o.Channels, e.count); err != nil {
+	if e.alerts, err = newDesk(o.Log, e.store, o.LogChannel, o.Channels, o.Machine, e.count); err != nil {
 		return nil, err
 	}
 	e.hosts = newHosts(e.alerts)

@@ -29,6 +29,7 @@ const (
 type outbox struct {
 	name    string
 	channel alerts.Channel
+	machine string               // by which its tries differ in time from those of others
 	repeat  time.Duration        // of a Repeater, else 0
 	open    func() []alerts.Data // what is open, of which every event is queued or told already
 	count   Counter
@@ -48,9 +49,9 @@ type queuedAlert struct {
 	alert alerts.Alert
 }
 
-func newOutbox(name string, c alerts.Channel, open func() []alerts.Data, count Counter, log *slog.Logger, st store) *outbox {
+func newOutbox(name string, c alerts.Channel, machine string, open func() []alerts.Data, count Counter, log *slog.Logger, st store) *outbox {
 	o := &outbox{
-		name: name, channel: c, open: open, count: count, log: log, store: st,
+		name: name, channel: c, machine: machine, open: open, count: count, log: log, store: st,
 		kick: make(chan struct{}, 1), gone: make(chan struct{}),
 	}
 	if r, ok := c.(alerts.Repeater); ok {
@@ -193,7 +194,7 @@ func (o *outbox) send(ctx context.Context, q queuedAlert, attempt int) (wait tim
 		o.log.ErrorContext(ctx, "alert refused", "channel", o.name, "alert", q.alert.Data.ID, "cause", q.alert.Data.Cause, "err", err)
 		return 0, true
 	}
-	wait = schedule.Backoff(attempt, sendRetryFirst, sendRetryLimit, schedule.Spread(schedule.Phase(o.name, q.id), attempt))
+	wait = schedule.Backoff(attempt, sendRetryFirst, sendRetryLimit, schedule.Spread(schedule.Phase(o.machine, q.id), attempt))
 	if later, ok := errors.AsType[*alerts.RetryError](err); ok {
 		wait = max(wait, later.After)
 	}
