@@ -22,7 +22,7 @@ func (a *app) alertsText(all []alerts.Data, now time.Time) string {
 		fmt.Fprintf(&b, "\n%s %s\n", a.out.Paint(alertStyle(alert), string(alert.Severity)+" "+string(alert.Cause)),
 			a.out.Paint(ui.Faint, ui.Age(now, alert.Since)))
 		b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", alert.Summary))
-		if detail := alert.Evidence["detail"]; detail != "" && unsaid[alert.Cause] {
+		if detail := alert.Evidence["detail"]; unsaid[alert.Cause] && !strings.Contains(alert.Summary, detail) {
 			b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", detail))
 		}
 		for _, action := range alert.Actions {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 
@@ -42,7 +43,7 @@ func (a *app) configSystemd() *cobra.Command {
 			}
 			a.note("put it in place with")
 			for _, step := range sandbox.Steps {
-				a.note("  %s", step)
+				_, _ = fmt.Fprintf(a.err.Out, "  %s\n", step) // unbroken: somebody copies it
 			}
 			return nil
 		}),

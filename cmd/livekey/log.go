@@ -18,7 +18,9 @@ func (a *app) logger(c config.Log) *slog.Logger {
 	lines := slog.NewJSONHandler(a.err.Out, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutEmpty})
 	auto := c.Format == "auto" || c.Format == ""
 	switch {
-	case c.Format == "text" || auto && ui.IsTerminal(a.err.Out):
+	case ui.IsTerminal(a.err.Out) && (c.Format == "text" || auto):
+		return slog.New(newConsole(a.err, level))
+	case c.Format == "text":
 		o := &slog.HandlerOptions{Level: level, ReplaceAttr: forPeople}
 		return slog.New(terse{slog.NewTextHandler(a.err.Out, o)})
 	case c.Format == "journald" || auto && journald.Connected(a.err.Out):

@@ -20,12 +20,9 @@ func (a *app) printJSON(v any) error {
 	return nil
 }
 
-// say prints one line: what a command without data has done.
+// say prints what a command without data has done, broken between words on a terminal.
 func (a *app) say(format string, args ...any) error {
-	if _, err := fmt.Fprintln(a.out.Out, ui.Clean(fmt.Sprintf(format, args...))); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
+	return a.print(a.out.Wrap(ui.Plain, "", "  ", fmt.Sprintf(format, args...)))
 }
 
 // print prints lines that are clean and painted already.

@@ -91,6 +91,7 @@ func (s *service) follow(ctx context.Context, reload <-chan os.Signal) error {
 			case <-s.ready:
 			default:
 				close(s.ready)
+				s.now.Load().log.InfoContext(ctx, "first verdicts are in", "status", inWords(s.Status()))
 			}
 			debug.FreeOSMemory() // a start takes several times what is needed from now on
 			giveBack()

@@ -35,12 +35,14 @@ func (a *app) statusText(s report.Status, now time.Time) error {
 
 // readiness is the last line of a status: may consumers start?
 func (a *app) readiness(s report.Status) error {
-	ready := a.out.Paint(ui.Good, "ready")
-	if !s.Ready {
-		ready = a.out.Paint(ui.Bad, "not ready: a required key is not delivered")
+	style, text := ui.Good, "ready"
+	switch {
+	case !s.Ready:
+		style, text = ui.Bad, "not ready: a required key is not delivered"
+	case judge(s) != ok:
+		style, text = ui.Warn, "ready: every required key is delivered, but see above"
 	}
-	_, err := fmt.Fprintf(a.out.Out, "\n%s\n", ready)
-	return err
+	return a.print("\n" + a.out.Paint(style, text) + "\n")
 }
 
 func keyRow(k report.Key, now time.Time) []ui.Cell {
@@ -62,7 +64,7 @@ func keyRow(k report.Key, now time.Time) []ui.Cell {
 	c := k.Current
 	v := verdict(c.Outcome, c.Reason)
 	if c.Suspect {
-		v = ui.Cell{Text: v.Text + " suspect", Style: ui.Warn}
+		v = ui.Cell{Text: "suspect", Style: ui.Warn}
 	}
 	switch {
 	case c.Unproved != "" && c.Unproved == c.Reason:
@@ -85,6 +87,9 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	}
 	if c := k.Current; c != nil && c.Unanswered != "" && c.Unproved == "" {
 		say(ui.Warn, "the last question had no answer: unknown/%s", c.Unanswered)
+	}
+	if c := k.Current; c != nil && c.Suspect {
+		say(ui.Warn, "its issuer refused it, %s; it is asked again before it is called dead", verdict(c.Outcome, c.Reason).Text)
 	}
 	if c := k.Candidate; c != nil {
 		text := fmt.Sprintf("candidate %s is %s", c.Fingerprint, verdict(c.Outcome, c.Reason).Text)
