@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"regexp"
 	"strings"
@@ -28,7 +29,8 @@ func TestALineOnATerminalIsShort(t *testing.T) {
 			log.Error("alert opened", "cause", "key_dead", "severity", "critical", "since", "2026-11-23T22:25:16Z", "actions", []string{"a", "b"},
 				slog.Group("evidence", "detail", "long"))
 		}, `ERROR alert opened source=vault cause=key_dead actions="a; b"`},
-		{"a line break stays inside its line", func() { log.Error("x", "err", "a\nb") }, `ERROR x source=vault err="a\nb"`},
+		{"errors that were joined stand on one line", func() { log.Error("x", "err", errors.Join(errors.New("a"), errors.New("b"))) },
+			`ERROR x source=vault err="a; b"`},
 		{"an attribute of a group keeps its name", func() { log.Info("x", slog.Group("g", "time", "t")) }, `INFO  x source=vault g.time=t`},
 		{"what is below the level is left out", func() { log.Debug("x") }, ``},
 	} {

@@ -42,8 +42,11 @@ func withoutEmpty(_ []string, at slog.Attr) slog.Attr {
 	return at
 }
 
-// forPeople tells the entries of a list apart.
+// forPeople tells the entries of a list apart, and errors that were joined.
 func forPeople(groups []string, at slog.Attr) slog.Attr {
+	if err, ok := at.Value.Any().(error); ok {
+		return slog.String(at.Key, oneLine(err.Error()))
+	}
 	if list, ok := at.Value.Any().([]string); ok {
 		return slog.String(at.Key, strings.Join(list, "; "))
 	}

@@ -70,6 +70,17 @@ func verdict(o key.Outcome, r key.Reason) ui.Cell {
 	return ui.Cell{Text: text, Style: style}
 }
 
+// oneLine is text that has several lines, such as errors that were joined, on one.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
 // counted is a number of things in words.
 func counted(n int, thing string) string {
 	if n == 1 {

@@ -28,7 +28,7 @@ func (a *app) statusText(s report.Status, now time.Time) error {
 			b.WriteString(a.out.Wrap(line.Style, "", "  ", line.Text))
 		}
 	}
-	b.WriteString(a.alertsText(s.Alerts, now))
+	b.WriteString(a.alertsText(s.Alerts, now, false))
 	_, err := fmt.Fprint(a.out.Out, b.String())
 	return err
 }
@@ -110,7 +110,7 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	}
 	for _, s := range k.Sinks {
 		if s.Error != "" {
-			say(ui.Bad, "sink %s: %s", s.Name, s.Error)
+			say(ui.Bad, "sink %s: %s", s.Name, oneLine(s.Error))
 		}
 		if s.ReloadOwed {
 			say(ui.Warn, "sink %s: a reload is owed", s.Name)

@@ -72,3 +72,16 @@ func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
 		})
 	}
 }
+
+func TestAListOfAlertsTellsEachDetailOnOneLine(t *testing.T) {
+	failed := alerts.Data{Cause: key.SinkFailed, Severity: key.Critical, Summary: "sink app cannot be written"}
+	failed.Evidence = map[string]string{"detail": "write /a: no space\nread /a: no such file\n"}
+	a := &app{out: ui.Printer{}}
+	const detail = "  write /a: no space; read /a: no such file\n"
+	if got := a.alertsText([]alerts.Data{failed}, time.Now(), true); !strings.Contains(got, detail) {
+		t.Errorf("alone, the detail is not in\n%s", got)
+	}
+	if got := a.alertsText([]alerts.Data{failed}, time.Now(), false); strings.Contains(got, detail) {
+		t.Errorf("beside the line of its key, the detail is said twice in\n%s", got)
+	}
+}
