@@ -33,12 +33,10 @@ func (a *app) configCheck() *cobra.Command {
 		Args:  expects(0, 0, "nothing"),
 		RunE: act(func(ctx context.Context, _ []string) error {
 			cfg, err := a.settings()
-			var p *plan
-			if cfg != nil { // what was right can still be wrong together
-				var more error
-				p, more = assemble(cfg, a.quiet(), knowsNothing)
-				err = config.Join(err, more)
+			if err != nil {
+				return asUsage(a.everyFault(cfg, err))
 			}
+			p, err := assemble(cfg, a.quiet(), knowsNothing)
 			if err != nil {
 				return asUsage(err)
 			}

@@ -24,7 +24,7 @@ func (a *app) configSystemd() *cobra.Command {
 		RunE: act(func(context.Context, []string) error {
 			cfg, err := a.settings()
 			if err != nil {
-				return asUsage(err)
+				return asUsage(a.everyFault(cfg, err))
 			}
 			p, err := assemble(cfg, a.quiet(), knowsNothing)
 			if err != nil {

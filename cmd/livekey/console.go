@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/livekey/livekey/internal/ui"
 )
@@ -52,7 +53,7 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 		return err
 	}
 	level := c.to.Paint(levelStyle(r.Level), fmt.Sprintf("%-5s", r.Level))
-	text := fmt.Sprintf("%s %s %s %s", c.to.Paint(ui.Faint, r.Time.Local().Format("15:04:05")), level,
+	text := fmt.Sprintf("%s %s %s %s", c.to.Paint(ui.Faint, r.Time.Local().Format(time.TimeOnly)), level,
 		c.to.Paint(ui.Title, r.Message), c.to.line.Bytes())
 	_, err := io.WriteString(c.to.Out, text)
 	return err

@@ -36,7 +36,10 @@ func (a *app) quiet() *slog.Logger { return a.logger(config.Log{Level: "warn", F
 // withoutEmpty leaves out what says nothing, such as the reason why nobody proved a
 // key that was proved.
 func withoutEmpty(_ []string, at slog.Attr) slog.Attr {
-	if at.Value.Kind() != slog.KindGroup && at.Value.String() == "" {
+	if at.Value.Kind() == slog.KindGroup {
+		return at
+	}
+	if text := at.Value.String(); text == "" || text == "[]" { // an empty list
 		return slog.Attr{}
 	}
 	return at

@@ -21,7 +21,7 @@ func TestALogLineSaysNothingTwiceAndNothingEmpty(t *testing.T) {
 			a := &app{err: ui.New(&out)}
 			a.logger(config.Log{Level: "info", Format: config.LogFormat(format)}).Info("alert opened",
 				slog.Group("evidence", slog.String("detail", "long")), "actions", []string{"mend it", "or leave it"},
-				"reason", key.Invalid, "unproved", key.Reason(""), "which", "")
+				"reason", key.Invalid, "unproved", key.Reason(""), "which", "", "keys", []key.Name(nil))
 			if got := strings.TrimSpace(out.String()); !strings.HasSuffix(got, want) {
 				t.Errorf("got  %s\nwant …%s", got, want)
 			}
