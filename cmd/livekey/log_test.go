@@ -28,3 +28,11 @@ func TestALogLineSaysNothingTwiceAndNothingEmpty(t *testing.T) {
 		})
 	}
 }
+
+func TestFaultsOfAConfigStandOnOneLine(t *testing.T) {
+	_, faults := config.Read("a.yaml", []byte("keyz: {}\npolicy: {confirm: {times: 0}}\n"), config.Kinds{})
+	got := oneLine(faults.Error())
+	if strings.ContainsAny(got, "\n^") || !strings.Contains(got, "a.yaml:1:1: keyz") || !strings.Contains(got, "; a.yaml:2:") {
+		t.Errorf("got %s", got)
+	}
+}

@@ -70,11 +70,12 @@ func verdict(o key.Outcome, r key.Reason) ui.Cell {
 	return ui.Cell{Text: text, Style: style}
 }
 
-// oneLine is text that has several lines, such as errors that were joined, on one.
+// oneLine is text that has several lines, such as errors that were joined, on one. A
+// line of a config and the mark below it, which begin with a blank, are left out.
 func oneLine(text string) string {
 	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
+	for line := range strings.SplitSeq(text, "\n") {
+		if line != "" && !strings.HasPrefix(line, " ") {
 			lines = append(lines, line)
 		}
 	}
