@@ -19,18 +19,26 @@ func TestALineOnATerminalIsShort(t *testing.T) {
 		say  func()
 		want string
 	}{
-		{"time, level and message come first", func() { log.Warn("key not read", "key", "A", "err", "two words") },
-			`WARN  key not read source=vault key=A err="two words"`},
-		{"a version named by its fingerprint is named once", func() { log.Info("version delivered", "version", "f1", "fingerprint", "f1") },
-			`INFO  version delivered source=vault version=f1`},
-		{"a version with a number keeps its fingerprint", func() { log.Info("version delivered", "version", "7", "fingerprint", "f1") },
-			`INFO  version delivered source=vault version=7 fingerprint=f1`},
+		{
+			"time, level and message come first", func() { log.Warn("key not read", "key", "A", "err", "two words") },
+			`WARN  key not read source=vault key=A err="two words"`,
+		},
+		{
+			"a version named by its fingerprint is named once", func() { log.Info("version delivered", "version", "f1", "fingerprint", "f1") },
+			`INFO  version delivered source=vault version=f1`,
+		},
+		{
+			"a version with a number keeps its fingerprint", func() { log.Info("version delivered", "version", "7", "fingerprint", "f1") },
+			`INFO  version delivered source=vault version=7 fingerprint=f1`,
+		},
 		{"the level tells how severe an alert is", func() {
 			log.Error("alert opened", "cause", "key_dead", "severity", "critical", "since", "2026-11-23T22:25:16Z", "actions", []string{"a", "b"},
 				slog.Group("evidence", "detail", "long"))
 		}, `ERROR alert opened source=vault cause=key_dead actions="a; b"`},
-		{"errors that were joined stand on one line", func() { log.Error("x", "err", errors.Join(errors.New("a"), errors.New("b"))) },
-			`ERROR x source=vault err="a; b"`},
+		{
+			"errors that were joined stand on one line", func() { log.Error("x", "err", errors.Join(errors.New("a"), errors.New("b"))) },
+			`ERROR x source=vault err="a; b"`,
+		},
 		{"an attribute of a group keeps its name", func() { log.Info("x", slog.Group("g", "time", "t")) }, `INFO  x source=vault g.time=t`},
 		{"what is below the level is left out", func() { log.Debug("x") }, ``},
 	} {

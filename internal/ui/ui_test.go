@@ -43,10 +43,14 @@ func TestATableFitsItsTerminal(t *testing.T) {
 		want  string
 	}{
 		{"what fits stays", 34, "KEY             VERDICT  SINKS\nOPENAI_API_KEY  live     app files\nB               dead\n"},
-		{"the last column goes on below itself", 33,
-			"KEY             VERDICT  SINKS\nOPENAI_API_KEY  live     app\n                         files\nB               dead\n"},
-		{"without room for a word it goes on below the line", 29,
-			"KEY             VERDICT\nOPENAI_API_KEY  live\n  SINKS app files\nB               dead\n"},
+		{
+			"the last column goes on below itself", 33,
+			"KEY             VERDICT  SINKS\nOPENAI_API_KEY  live     app\n                         files\nB               dead\n",
+		},
+		{
+			"without room for a word it goes on below the line", 29,
+			"KEY             VERDICT\nOPENAI_API_KEY  live\n  SINKS app files\nB               dead\n",
+		},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			var out bytes.Buffer
