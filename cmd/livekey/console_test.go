@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/internal/ui"
 )
 
@@ -55,6 +56,15 @@ func TestALineOnATerminalIsShort(t *testing.T) {
 				t.Errorf("got  %swant %s", out.String(), c.want)
 			}
 		})
+	}
+}
+
+func TestALineOnATerminalHasNoValue(t *testing.T) {
+	var out bytes.Buffer
+	v := secret.New([]byte("CANARY"))
+	slog.New(newConsole(ui.Printer{Out: &out}, slog.LevelInfo)).Info("x", "version", v, "fingerprint", v, "v", v, slog.Group("g", "v", v))
+	if got := out.String(); strings.Contains(got, "CANARY") || strings.Count(got, "redacted") < 3 {
+		t.Errorf("got %s", got)
 	}
 }
 
