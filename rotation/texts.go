@@ -49,7 +49,7 @@ func (t *turn) rejectedAlert(c *Version) Open {
 	act := []string{"put a working key into " + t.p.From, "ask again at once: livekey refresh " + string(t.p.Key)}
 	if c.Hold == HoldMalformed {
 		summary = fmt.Sprintf("%s: new version %s is malformed (%s) and was not sent; %s", t.p.Key, c.ID, c.Last.Which, t.stays())
-		act = []string{"store the bare key in " + t.p.From + ": " + c.Last.Detail, "or set trim: true or lint: {allow: [" + c.Last.Which + "]} on the key"}
+		act = []string{"mend what is stored in " + t.p.From + ": " + c.Last.Detail}
 	}
 	return Open{Cause: key.CandidateRejected, Severity: key.Warning, Summary: summary, Evidence: t.evidence(c), Actions: act}
 }
@@ -90,9 +90,9 @@ func (t *turn) misplacedAlert(c *Version, field string) Open {
 		want = t.s.Identity[field]
 	}
 	e["field"], e["expected"], e["found"] = field, want, c.Last.Identity[field]
-	found := "another " + field
-	if c.Last.Identity[field] == "" {
-		found = "nobody the issuer names"
+	found := fmt.Sprintf("%s %s, not %s", field, e["found"], want)
+	if e["found"] == "" {
+		found = "nobody the issuer names, not " + field + " " + want
 	}
 	return Open{
 		Cause: key.CandidateMisplaced, Severity: key.Warning,
@@ -121,7 +121,7 @@ func (t *turn) missingAlert(detail string) Open {
 		Cause: key.SourceMissing, Severity: key.Warning,
 		Summary:  fmt.Sprintf("%s: its source has nothing to deliver (%s); %s", t.p.Key, detail, t.stays()),
 		Evidence: map[string]string{"from": t.p.From, "detail": detail},
-		Actions:  []string{"put the key back, or correct from: in the config"},
+		Actions:  []string{"put the key into " + t.p.From + ", or correct from: in the config"},
 	}
 }
 

@@ -54,7 +54,7 @@ func (a *app) alertsList() *cobra.Command {
 		if len(s.Alerts) == 0 {
 			return a.print(a.out.Paint(ui.Good, "no alert is open") + "\n")
 		}
-		return a.print(a.alertsText(s.Alerts, now))
+		return a.print(a.alertsText(s.Alerts, now, true))
 	})
 	return cmd
 }

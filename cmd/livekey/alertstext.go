@@ -13,8 +13,9 @@ import (
 	"github.com/livekey/livekey/internal/ui"
 )
 
-// alertsText is what is open, the most severe first, with what to do about it.
-func (a *app) alertsText(all []alerts.Data, now time.Time) string {
+// alertsText is what is open, the most severe first, with what to do about it. If alone,
+// no line of a key beside it tells the detail.
+func (a *app) alertsText(all []alerts.Data, now time.Time, alone bool) string {
 	open := slices.Clone(all)
 	slices.SortStableFunc(open, func(x, y alerts.Data) int { return cmp.Compare(rank(y), rank(x)) })
 	var b strings.Builder
@@ -22,8 +23,9 @@ func (a *app) alertsText(all []alerts.Data, now time.Time) string {
 		fmt.Fprintf(&b, "\n%s %s\n", a.out.Paint(alertStyle(alert), string(alert.Severity)+" "+string(alert.Cause)),
 			a.out.Paint(ui.Faint, ui.Age(now, alert.Since)))
 		b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", alert.Summary))
-		if detail := alert.Evidence["detail"]; detail != "" && unsaid[alert.Cause] {
-			b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", detail))
+		said := alert.Summary + strings.Join(alert.Actions, "\n")
+		if detail := alert.Evidence["detail"]; (alone || unsaid[alert.Cause]) && !strings.Contains(said, detail) {
+			b.WriteString(a.out.Wrap(ui.Plain, "  ", "    ", oneLine(detail)))
 		}
 		for _, action := range alert.Actions {
 			b.WriteString(a.out.Wrap(ui.Plain, "  -> ", "     ", action))
@@ -33,7 +35,7 @@ func (a *app) alertsText(all []alerts.Data, now time.Time) string {
 }
 
 // unsaid are the causes of alerts whose detail no line of their key tells.
-var unsaid = map[key.Cause]bool{key.SourceMissing: true, key.SourceUnreachable: true}
+var unsaid = map[key.Cause]bool{key.SourceMissing: true, key.SourceUnreachable: true, key.SelfDegraded: true}
 
 func rank(a alerts.Data) int {
 	return slices.Index([]key.Severity{key.Info, key.Warning, key.Critical}, a.Severity)

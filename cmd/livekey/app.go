@@ -89,7 +89,13 @@ func (a *app) paragraphs(text string) string {
 
 // note tells a person what goes on.
 func (a *app) note(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.err.Out, format+"\n", args...)
+	_, _ = io.WriteString(a.err.Out, a.err.Wrap(ui.Plain, "", "  ", fmt.Sprintf(format, args...)))
+}
+
+// remark is a note behind a word in color.
+func (a *app) remark(style ui.Style, lead, format string, args ...any) {
+	text := a.err.Wrap(ui.Plain, "", "  ", lead+" "+fmt.Sprintf(format, args...))
+	_, _ = io.WriteString(a.err.Out, a.err.Paint(style, lead)+strings.TrimPrefix(text, lead))
 }
 
 // errInterrupted is the end of a command that Ctrl-C or SIGTERM stopped before it was done.

@@ -80,7 +80,7 @@ func (a *app) printChecked(checked []report.Checked) error {
 		if c.Detail == "" {
 			continue
 		}
-		if _, err := fmt.Fprintf(a.out.Out, "%s: %s\n", a.out.Paint(ui.Plain, string(c.Name)), ui.Clean(c.Detail)); err != nil {
+		if err := a.say("%s: %s", c.Name, c.Detail); err != nil {
 			return err
 		}
 	}

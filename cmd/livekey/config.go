@@ -33,12 +33,10 @@ func (a *app) configCheck() *cobra.Command {
 		Args:  expects(0, 0, "nothing"),
 		RunE: act(func(ctx context.Context, _ []string) error {
 			cfg, err := a.settings()
-			var p *plan
-			if cfg != nil { // what was right can still be wrong together
-				var more error
-				p, more = assemble(cfg, a.quiet(), knowsNothing)
-				err = config.Join(err, more)
+			if err != nil {
+				return asUsage(a.everyFault(cfg, err))
 			}
+			p, err := assemble(cfg, a.quiet(), knowsNothing)
 			if err != nil {
 				return asUsage(err)
 			}
@@ -55,7 +53,7 @@ func (a *app) configCheck() *cobra.Command {
 				return err
 			}
 			for _, line := range p.stretched() {
-				a.note("%s %s", a.err.Paint(ui.Warn, "warning:"), line)
+				a.remark(ui.Warn, "warning:", "%s", line)
 			}
 			_, err = fmt.Fprintf(a.out.Out, "\n%s %s\n", a.out.Paint(ui.Good, "ok:"), p.summary())
 			return err
@@ -141,8 +139,7 @@ func (a *app) configInit() *cobra.Command {
 			if err := atomicfile.Write(path, []byte(starter(filepath.Dir(path))), configAttr(path)); err != nil {
 				return fmt.Errorf("write config: %w", err)
 			}
-			_, err = fmt.Fprintf(a.out.Out, "wrote %s; edit it, then run: livekey config check\n", path)
-			return err
+			return a.say("wrote %s: edit it, put each key where its from: says, then run `livekey config check` and `livekey once`", path)
 		}),
 	}
 }

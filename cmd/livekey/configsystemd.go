@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 
@@ -23,7 +24,7 @@ func (a *app) configSystemd() *cobra.Command {
 		RunE: act(func(context.Context, []string) error {
 			cfg, err := a.settings()
 			if err != nil {
-				return asUsage(err)
+				return asUsage(a.everyFault(cfg, err))
 			}
 			p, err := assemble(cfg, a.quiet(), knowsNothing)
 			if err != nil {
@@ -42,7 +43,7 @@ func (a *app) configSystemd() *cobra.Command {
 			}
 			a.note("put it in place with")
 			for _, step := range sandbox.Steps {
-				a.note("  %s", step)
+				_, _ = fmt.Fprintf(a.err.Out, "  %s\n", step) // unbroken: somebody copies it
 			}
 			return nil
 		}),

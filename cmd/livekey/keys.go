@@ -96,7 +96,7 @@ func (p *plan) issuer(k config.Key, client *http.Client) (issuer, error) {
 	provider, err := p.catalog.Lookup(id)
 	if errors.Is(err, catalog.ErrUnknownProvider) {
 		hint := didYouMean(id, append(p.catalog.IDs(), config.NoProvider), "")
-		return issuer{}, k.Node.Fault("provider", "unknown%s; `livekey providers` lists them", hint)
+		return issuer{}, k.Node.Fault("provider", "unknown%s (`livekey providers` lists them)", hint)
 	}
 	if err != nil {
 		return issuer{}, err

@@ -18,7 +18,9 @@ func (a *app) logger(c config.Log) *slog.Logger {
 	lines := slog.NewJSONHandler(a.err.Out, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutEmpty})
 	auto := c.Format == "auto" || c.Format == ""
 	switch {
-	case c.Format == "text" || auto && ui.IsTerminal(a.err.Out):
+	case ui.IsTerminal(a.err.Out) && (c.Format == "text" || auto):
+		return slog.New(newConsole(a.err, level))
+	case c.Format == "text":
 		o := &slog.HandlerOptions{Level: level, ReplaceAttr: forPeople}
 		return slog.New(terse{slog.NewTextHandler(a.err.Out, o)})
 	case c.Format == "journald" || auto && journald.Connected(a.err.Out):
@@ -34,14 +36,20 @@ func (a *app) quiet() *slog.Logger { return a.logger(config.Log{Level: "warn", F
 // withoutEmpty leaves out what says nothing, such as the reason why nobody proved a
 // key that was proved.
 func withoutEmpty(_ []string, at slog.Attr) slog.Attr {
-	if at.Value.Kind() != slog.KindGroup && at.Value.String() == "" {
+	if at.Value.Kind() == slog.KindGroup {
+		return at
+	}
+	if text := at.Value.String(); text == "" || text == "[]" { // an empty list
 		return slog.Attr{}
 	}
 	return at
 }
 
-// forPeople tells the entries of a list apart.
+// forPeople tells the entries of a list apart, and errors that were joined.
 func forPeople(groups []string, at slog.Attr) slog.Attr {
+	if err, ok := at.Value.Any().(error); ok {
+		return slog.String(at.Key, oneLine(err.Error()))
+	}
 	if list, ok := at.Value.Any().([]string); ok {
 		return slog.String(at.Key, strings.Join(list, "; "))
 	}

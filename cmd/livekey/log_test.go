@@ -21,10 +21,18 @@ func TestALogLineSaysNothingTwiceAndNothingEmpty(t *testing.T) {
 			a := &app{err: ui.New(&out)}
 			a.logger(config.Log{Level: "info", Format: config.LogFormat(format)}).Info("alert opened",
 				slog.Group("evidence", slog.String("detail", "long")), "actions", []string{"mend it", "or leave it"},
-				"reason", key.Invalid, "unproved", key.Reason(""), "which", "")
+				"reason", key.Invalid, "unproved", key.Reason(""), "which", "", "keys", []key.Name(nil))
 			if got := strings.TrimSpace(out.String()); !strings.HasSuffix(got, want) {
 				t.Errorf("got  %s\nwant …%s", got, want)
 			}
 		})
+	}
+}
+
+func TestFaultsOfAConfigStandOnOneLine(t *testing.T) {
+	_, faults := config.Read("a.yaml", []byte("keyz: {}\npolicy: {confirm: {times: 0}}\n"), config.Kinds{})
+	got := oneLine(faults.Error())
+	if strings.ContainsAny(got, "\n^") || !strings.Contains(got, "a.yaml:1:1: keyz") || !strings.Contains(got, "; a.yaml:2:") {
+		t.Errorf("got %s", got)
 	}
 }

@@ -58,12 +58,17 @@ func pages(t *testing.T, cmd *cobra.Command, all map[string]string) {
 	if err := doc.GenMan(cmd, &doc.GenManHeader{Section: "1", Source: "livekey", Manual: "livekey manual"}, &page); err != nil {
 		t.Fatal(err)
 	}
-	all[strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1"] = undated(page.String())
+	all[strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1"] = withoutDefaults(undated(page.String()))
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() {
 			pages(t, sub, all)
 		}
 	}
+}
+
+// withoutDefaults is a page without the defaults that say nothing: off, and empty.
+func withoutDefaults(page string) string {
+	return strings.NewReplacer(`\fP[=false]`, `\fP`, `\fP=""`, `\fP`).Replace(page)
 }
 
 // undated is a page without the month in its title, which is when it was made.

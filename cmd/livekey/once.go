@@ -55,15 +55,14 @@ func (a *app) refused(s report.Status, strict bool) code {
 	c := ok
 	for _, k := range s.Keys {
 		if k.Current == nil {
-			a.note("%s %s", a.err.Paint(ui.Bad, "livekey:"), why(k))
+			a.remark(ui.Bad, "livekey:", "%s", why(k))
 			continue
 		}
 		if k.Candidate == nil {
 			continue
 		}
 		v := k.Candidate
-		a.note("%s %s: candidate %s not delivered: %s; the version before it stays",
-			a.err.Paint(ui.Warn, "warning:"), k.Name, v.Fingerprint, ui.Clean(inFull(v)))
+		a.remark(ui.Warn, "warning:", "%s: candidate %s not delivered: %s; the version before it stays", k.Name, v.Fingerprint, inFull(v))
 		if strict && !k.Optional {
 			c = notLive
 		}

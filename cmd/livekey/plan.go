@@ -30,7 +30,7 @@ func (a *app) plan() *cobra.Command {
 	cmd.RunE = act(func(context.Context, []string) error {
 		cfg, err := a.settings()
 		if err != nil {
-			return asUsage(err)
+			return asUsage(a.everyFault(cfg, err))
 		}
 		p, err := assemble(cfg, a.quiet(), knowsNothing)
 		if err != nil {

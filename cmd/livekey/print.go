@@ -20,12 +20,9 @@ func (a *app) printJSON(v any) error {
 	return nil
 }
 
-// say prints one line: what a command without data has done.
+// say prints what a command without data has done, broken between words on a terminal.
 func (a *app) say(format string, args ...any) error {
-	if _, err := fmt.Fprintln(a.out.Out, ui.Clean(fmt.Sprintf(format, args...))); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	return nil
+	return a.print(a.out.Wrap(ui.Plain, "", "  ", fmt.Sprintf(format, args...)))
 }
 
 // print prints lines that are clean and painted already.
@@ -71,6 +68,18 @@ func verdict(o key.Outcome, r key.Reason) ui.Cell {
 		style = ui.Warn
 	}
 	return ui.Cell{Text: text, Style: style}
+}
+
+// oneLine is text that has several lines, such as errors that were joined, on one. A
+// line of a config and the mark below it, which begin with a blank, are left out.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line != "" && !strings.HasPrefix(line, " ") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // counted is a number of things in words.

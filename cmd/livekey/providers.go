@@ -35,7 +35,7 @@ func (a *app) providers() *cobra.Command {
 		for _, id := range ids {
 			p, err := c.Lookup(id)
 			if errors.Is(err, catalog.ErrUnknownProvider) {
-				return misused("unknown provider %q%s; `livekey providers` lists them", config.Shown(id), didYouMean(id, c.IDs(), ""))
+				return misused("unknown provider %q%s (`livekey providers` lists them)", config.Shown(id), didYouMean(id, c.IDs(), ""))
 			}
 			if err != nil {
 				return err

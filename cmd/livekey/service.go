@@ -91,6 +91,7 @@ func (s *service) follow(ctx context.Context, reload <-chan os.Signal) error {
 			case <-s.ready:
 			default:
 				close(s.ready)
+				s.now.Load().log.InfoContext(ctx, "first verdicts are in", "status", inWords(s.Status()))
 			}
 			debug.FreeOSMemory() // a start takes several times what is needed from now on
 			giveBack()
@@ -117,7 +118,7 @@ func (s *service) reload(ctx context.Context) (*prepared, error) {
 	was := s.now.Load().prepared
 	cfg, err := s.app.settings()
 	if err != nil {
-		return nil, err
+		return nil, s.app.everyFault(cfg, err)
 	}
 	if cfg.StateDir != was.cfg.StateDir {
 		return nil, fmt.Errorf("state_dir moved from %s to %s: that takes a restart", was.cfg.StateDir, cfg.StateDir)

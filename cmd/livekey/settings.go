@@ -27,6 +27,16 @@ func (a *app) settings() (*config.Config, error) {
 	return config.Load(path, kinds())
 }
 
+// everyFault is err, which settings returned beside cfg, and what is wrong together in
+// what was right, so that nobody mends a config in two rounds.
+func (a *app) everyFault(cfg *config.Config, err error) error {
+	if err == nil || cfg == nil {
+		return err
+	}
+	_, more := assemble(cfg, a.quiet(), knowsNothing)
+	return config.Join(err, more)
+}
+
 // desk is where the daemon answers and what it keeps. A config that has a fault, or
 // that only the daemon may read, keeps nobody from asking the daemon about it; of
 // one with a fault nothing else is taken: a secret may stand in it by mistake.

@@ -48,7 +48,7 @@ type prepared struct {
 func (a *app) start() (_ *started, _ *ground, err error) {
 	cfg, err := a.settings()
 	if err != nil {
-		return nil, nil, asUsage(err)
+		return nil, nil, asUsage(a.everyFault(cfg, err))
 	}
 	log := a.logger(cfg.Log)
 	g, err := takeGround(cfg.StateDir, log)

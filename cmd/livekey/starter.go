@@ -15,11 +15,14 @@ const starterText = `# livekey: which keys to take from where, and who reads the
 # A key is never written here, only where it is.
 
 keys:
-  ANTHROPIC_API_KEY:                 # also the variable under which it is delivered
+  ANTHROPIC_API_KEY:                 # also the variable that an app sees
+    # A file with the key alone, readable for whoever runs livekey. In bash:
+    #   umask 077; mkdir -p DIR/keys.d; read -rs k
+    #   printf %s "$k" > DIR/keys.d/ANTHROPIC_API_KEY
     from: file://DIR/keys.d/ANTHROPIC_API_KEY
-    # from: env://ANTHROPIC_API_KEY                # livekey's own environment
-    # from: vault://secret/prod/llm#anthropic      # mount, path, field; see sources
-    provider: anthropic              # who can prove it; livekey providers lists all, none is nobody
+    # from: env://ANTHROPIC_API_KEY              # livekey's own environment
+    # from: vault://secret/prod/llm#anthropic    # mount, path, field
+    provider: anthropic              # livekey providers lists all; or none
     # optional: true                 # nobody waits for it
 
   # OPENAI_API_KEY:
@@ -29,13 +32,16 @@ keys:
 # sources:
 #   vault:
 #     address: https://vault.internal:8200
-#     auth: {method: approle, role_id_file: DIR/role-id, secret_id_file: DIR/secret-id}
+#     auth:
+#       method: approle
+#       role_id_file: DIR/role-id
+#       secret_id_file: DIR/secret-id
 
 sinks:
-  app:                               # what an app reads: KEY=value, replaced all at once
+  app:                               # what an app reads: KEY=value
     kind: env_file
     path: RUN/sinks/app/app.env
-    dialect: systemd                 # or docker, dotenv, shell: who reads the file
+    dialect: systemd                 # or docker, dotenv, shell: who reads
     keys: all                        # or a list: [ANTHROPIC_API_KEY]
   # files:                           # one file per variable
   #   kind: directory
@@ -44,7 +50,10 @@ sinks:
   #   keys: all
 
 # alerts:                            # beside the log
-#   ops: {kind: webhook, url: https://hooks.internal/livekey, secret_file: DIR/hook-secret}
+#   ops:
+#     kind: webhook
+#     url: https://hooks.internal/livekey
+#     secret_file: DIR/hook-secret
 
 # policy:
 #   probe: 10m                       # how often a delivered key is proved again

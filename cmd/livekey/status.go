@@ -10,6 +10,7 @@ import (
 	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/internal/ui"
 )
 
 func (a *app) status() *cobra.Command {
@@ -52,7 +53,7 @@ const watchEvery = time.Second
 func (a *app) watchStatus(ctx context.Context, daemon *admin.Client, output format) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	var last string
+	var last, gap string
 	for {
 		s, err := daemon.Status(ctx)
 		if ctx.Err() != nil {
@@ -63,6 +64,12 @@ func (a *app) watchStatus(ctx context.Context, daemon *admin.Client, output form
 		}
 		if now := changing(s); now != last {
 			last = now
+			if output != "json" {
+				if err := a.print(gap + a.out.Paint(ui.Faint, time.Now().Format(time.TimeOnly)) + "\n"); err != nil {
+					return err
+				}
+				gap = "\n"
+			}
 			if err := a.printStatus(s, output); err != nil {
 				return err
 			}

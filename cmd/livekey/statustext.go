@@ -28,19 +28,21 @@ func (a *app) statusText(s report.Status, now time.Time) error {
 			b.WriteString(a.out.Wrap(line.Style, "", "  ", line.Text))
 		}
 	}
-	b.WriteString(a.alertsText(s.Alerts, now))
+	b.WriteString(a.alertsText(s.Alerts, now, false))
 	_, err := fmt.Fprint(a.out.Out, b.String())
 	return err
 }
 
 // readiness is the last line of a status: may consumers start?
 func (a *app) readiness(s report.Status) error {
-	ready := a.out.Paint(ui.Good, "ready")
-	if !s.Ready {
-		ready = a.out.Paint(ui.Bad, "not ready: a required key is not delivered")
+	style, text := ui.Good, "ready"
+	switch {
+	case !s.Ready:
+		style, text = ui.Bad, "not ready: a required key is not delivered"
+	case judge(s) != ok:
+		style, text = ui.Warn, "ready: every required key is delivered, but see above"
 	}
-	_, err := fmt.Fprintf(a.out.Out, "\n%s\n", ready)
-	return err
+	return a.print("\n" + a.out.Paint(style, text) + "\n")
 }
 
 func keyRow(k report.Key, now time.Time) []ui.Cell {
@@ -62,7 +64,7 @@ func keyRow(k report.Key, now time.Time) []ui.Cell {
 	c := k.Current
 	v := verdict(c.Outcome, c.Reason)
 	if c.Suspect {
-		v = ui.Cell{Text: v.Text + " suspect", Style: ui.Warn}
+		v = ui.Cell{Text: "suspect", Style: ui.Warn}
 	}
 	switch {
 	case c.Unproved != "" && c.Unproved == c.Reason:
@@ -86,6 +88,9 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	if c := k.Current; c != nil && c.Unanswered != "" && c.Unproved == "" {
 		say(ui.Warn, "the last question had no answer: unknown/%s", c.Unanswered)
 	}
+	if c := k.Current; c != nil && c.Suspect {
+		say(ui.Warn, "its issuer refused it, %s; it is asked again before it is called dead", verdict(c.Outcome, c.Reason).Text)
+	}
 	if c := k.Candidate; c != nil {
 		text := fmt.Sprintf("candidate %s is %s", c.Fingerprint, verdict(c.Outcome, c.Reason).Text)
 		if c.HeldBy != "" {
@@ -105,7 +110,7 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	}
 	for _, s := range k.Sinks {
 		if s.Error != "" {
-			say(ui.Bad, "sink %s: %s", s.Name, s.Error)
+			say(ui.Bad, "sink %s: %s", s.Name, oneLine(s.Error))
 		}
 		if s.ReloadOwed {
 			say(ui.Warn, "sink %s: a reload is owed", s.Name)

@@ -21,7 +21,7 @@ func TestLongLinesOfAStatusFitTheTerminal(t *testing.T) {
 		Keys: []report.Key{{Name: "A", SourceError: long}},
 		Alerts: []alerts.Data{{
 			Cause: key.SourceUnreachable, Severity: key.Critical, Summary: long,
-			Evidence: map[string]string{"detail": long}, Actions: []string{long},
+			Evidence: map[string]string{"detail": "why: " + long}, Actions: []string{long},
 		}},
 	}
 	var out bytes.Buffer
@@ -36,5 +36,52 @@ func TestLongLinesOfAStatusFitTheTerminal(t *testing.T) {
 	}
 	if got := strings.Count(out.String(), "END"); got != 4 {
 		t.Errorf("%d of 4 texts are whole in\n%s", got, out.String())
+	}
+}
+
+func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
+	dead := &report.Current{Outcome: key.Dead, Reason: key.Invalid}
+	suspect := &report.Current{Outcome: key.Dead, Reason: key.Invalid, Suspect: true}
+	live := &report.Current{Outcome: key.Live, Reason: key.Valid}
+	missing := alerts.Data{Cause: key.SourceMissing, Severity: key.Warning, Summary: "A: nothing (read /a: not found)"}
+	missing.Evidence = map[string]string{"detail": "read /a: not found"}
+	for _, c := range []struct {
+		rule string
+		s    report.Status
+		has  string
+		not  string
+	}{
+		{"a live key is ready", report.Status{Ready: true, Keys: []report.Key{{Name: "A", Current: live}}}, "\nready\n", "see above"},
+		{"a dead key is delivered, and not simply ready", report.Status{Ready: true, Keys: []report.Key{{Name: "A", Current: dead}}}, "but see above\n", "\nready\n"},
+		{"nothing delivered is not ready", report.Status{Keys: []report.Key{{Name: "A"}}}, "\nnot ready: ", "\nready"},
+		{"a suspect key says what comes next", report.Status{Keys: []report.Key{{Name: "A", Current: suspect}}}, "refused it, dead/invalid; it is asked again", "dead/invalid suspect"},
+		{"what a summary says is not said again", report.Status{Alerts: []alerts.Data{missing}}, "A: nothing (read /a: not found)\n", "\n  read /a"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			var out bytes.Buffer
+			a := &app{out: ui.Printer{Out: &out}}
+			if err := a.statusText(c.s, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.readiness(c.s); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); !strings.Contains(got, c.has) || strings.Contains(got, c.not) {
+				t.Errorf("want %q and not %q in\n%s", c.has, c.not, got)
+			}
+		})
+	}
+}
+
+func TestAListOfAlertsTellsEachDetailOnOneLine(t *testing.T) {
+	failed := alerts.Data{Cause: key.SinkFailed, Severity: key.Critical, Summary: "sink app cannot be written"}
+	failed.Evidence = map[string]string{"detail": "write /a: no space\nread /a: no such file\n"}
+	a := &app{out: ui.Printer{}}
+	const detail = "  write /a: no space; read /a: no such file\n"
+	if got := a.alertsText([]alerts.Data{failed}, time.Now(), true); !strings.Contains(got, detail) {
+		t.Errorf("alone, the detail is not in\n%s", got)
+	}
+	if got := a.alertsText([]alerts.Data{failed}, time.Now(), false); strings.Contains(got, detail) {
+		t.Errorf("beside the line of its key, the detail is said twice in\n%s", got)
 	}
 }

@@ -59,3 +59,27 @@ func TestErrorsBreakBetweenWordsOnATerminal(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatCommandsSayFits80Columns(t *testing.T) {
+	var out, err strings.Builder
+	a := &app{out: ui.Printer{Out: &out, Width: 80}, err: ui.Printer{Out: &err, Width: 80, Color: true}}
+	long := strings.Repeat("word ", 40) + "end"
+	if err := a.say("%s", long); err != nil {
+		t.Fatal(err)
+	}
+	a.note("%s", long)
+	a.remark(ui.Bad, "livekey:", "%s", long)
+	plain := strings.NewReplacer(string(ui.Bad), "", "\x1b[0m", "").Replace(err.String())
+	if lines := tooWide(out.String() + plain); len(lines) > 0 || strings.Count(out.String()+plain, "end\n") != 3 {
+		t.Errorf("%q in\n%s%s", lines, out.String(), plain)
+	}
+	if !strings.Contains(err.String(), string(ui.Bad)+"livekey:\x1b[0m word") {
+		t.Errorf("the word that leads has no color in %q", err.String())
+	}
+}
+
+func TestAFirstConfigFits80Columns(t *testing.T) {
+	for _, line := range tooWide(starter("/home/somebody/.config/livekey")) {
+		t.Error(line)
+	}
+}

@@ -223,7 +223,7 @@ func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 		return nil, err
 	}
 	return []claim{
-		{"P9", true, fmt.Sprintf("killed %d times around a delivery of %s, %d times before its end: each time it is whole after the start",
+		{"P9", true, fmt.Sprintf("killed %d times around a delivery of %s, %d of them before its end: each time it is whole after the start",
 			len(killAt), w.took.Round(100*time.Microsecond), midway)},
 		says("P6", slices.Equal(before, after), "no temporary file is left", "files are left behind in a sink's folder"),
 	}, nil

@@ -199,7 +199,7 @@ func (o *outbox) send(ctx context.Context, q queuedAlert, attempt int) (wait tim
 		wait = max(wait, later.After)
 	}
 	if ctx.Err() == nil || attempt == 0 {
-		o.log.WarnContext(ctx, "alert not sent", "channel", o.name, "alert", q.alert.Data.ID, "attempt", attempt, "err", err)
+		o.log.WarnContext(ctx, "alert not sent", "channel", o.name, "alert", q.alert.Data.ID, "attempt", attempt+1, "err", err)
 	}
 	return wait, false
 }

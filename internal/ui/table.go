@@ -31,42 +31,99 @@ func (t *Table) Row(cells ...Cell) { t.rows = append(t.rows, cells) }
 const gap = "  "
 
 // Print writes the table. The last column is not padded, and a column that is
-// empty in every row is left out.
+// empty in every row is left out. Where a terminal is too narrow, the last column goes on
+// below itself, or if there is no room at all, below the line with its title.
 func (p Printer) Print(t *Table) error {
 	widths := make([]int, len(t.titles))
 	for _, row := range t.rows {
 		for i, c := range row {
-			if n := utf8.RuneCountInString(Clean(c.Text)); n > 0 {
-				widths[i] = max(widths[i], n, utf8.RuneCountInString(t.titles[i]))
+			if n := columnsOf(c.Text); n > 0 {
+				widths[i] = max(widths[i], n, columnsOf(t.titles[i]))
 			}
 		}
 	}
-	var b strings.Builder
 	head := make([]Cell, len(t.titles))
 	for i, title := range t.titles {
 		head[i] = Cell{strings.ToUpper(title), Faint}
 	}
-	for _, row := range append([][]Cell{head}, t.rows...) {
-		p.line(&b, row, widths)
+	last := lastColumn(widths)
+	before := 0 // columns that stand before the last
+	for _, w := range widths[:last] {
+		if w > 0 {
+			before += w + len(gap)
+		}
+	}
+	below := p.Width > 0 && before+t.longestWord(last) > p.Width
+	var b strings.Builder
+	for i, row := range append([][]Cell{head}, t.rows...) {
+		line, end := split(row, last)
+		start := strings.Repeat(" ", before)
+		switch {
+		case end.Text == "":
+			p.line(&b, line, widths)
+			b.WriteByte('\n')
+		case !below:
+			b.WriteString(p.line(&b, line, widths))
+			b.WriteString(strings.TrimPrefix(p.Wrap(end.Style, start, start, end.Text), start))
+		default:
+			p.line(&b, line, widths)
+			b.WriteByte('\n')
+			if i > 0 {
+				b.WriteString(p.Wrap(end.Style, "  "+head[last].Text+" ", "    ", end.Text))
+			}
+		}
 	}
 	_, err := io.WriteString(p.Out, b.String())
 	return err
 }
 
-func (p Printer) line(b *strings.Builder, row []Cell, widths []int) {
-	var line strings.Builder
-	pending := 0 // blanks owed before the next cell that has text
+// columnsOf is how wide text is on a terminal.
+func columnsOf(text string) int { return utf8.RuneCountInString(Clean(text)) }
+
+// lastColumn is the last one that is not empty.
+func lastColumn(widths []int) int {
+	last := max(len(widths)-1, 0)
+	for last > 0 && widths[last] == 0 {
+		last--
+	}
+	return last
+}
+
+// longestWord is how wide column i must be at least.
+func (t *Table) longestWord(i int) int {
+	width := columnsOf(t.titles[i])
+	for _, row := range t.rows {
+		if i >= len(row) {
+			continue
+		}
+		for word := range strings.FieldsSeq(row[i].Text) {
+			width = max(width, columnsOf(word))
+		}
+	}
+	return width
+}
+
+// split is a row without its cell in column last, and that cell.
+func split(row []Cell, last int) ([]Cell, Cell) {
+	if last >= len(row) {
+		return row, Cell{}
+	}
+	return row[:last], row[last]
+}
+
+// line writes the cells that have text, and returns the blanks that are owed before the next.
+func (p Printer) line(b *strings.Builder, row []Cell, widths []int) (owed string) {
+	pending := 0
 	for i, c := range row {
 		if widths[i] == 0 {
 			continue
 		}
 		if c.Text != "" {
-			line.WriteString(strings.Repeat(" ", pending))
-			line.WriteString(p.Paint(c.Style, c.Text))
+			b.WriteString(strings.Repeat(" ", pending))
+			b.WriteString(p.Paint(c.Style, c.Text))
 			pending = 0
 		}
-		pending += widths[i] - utf8.RuneCountInString(Clean(c.Text)) + len(gap)
+		pending += widths[i] - columnsOf(c.Text) + len(gap)
 	}
-	b.WriteString(line.String())
-	b.WriteByte('\n')
+	return strings.Repeat(" ", pending)
 }

@@ -33,6 +33,34 @@ func TestColumnsAlignWithAndWithoutColor(t *testing.T) {
 	}
 }
 
+func TestATableFitsItsTerminal(t *testing.T) {
+	table := NewTable("key", "verdict", "empty", "sinks")
+	table.Row(Cell{"OPENAI_API_KEY", Title}, Cell{"live", Good}, Text(""), Text("app files"))
+	table.Row(Text("B"), Text("dead"))
+	for _, c := range []struct {
+		rule  string
+		width int
+		want  string
+	}{
+		{"what fits stays", 34, "KEY             VERDICT  SINKS\nOPENAI_API_KEY  live     app files\nB               dead\n"},
+		{
+			"the last column goes on below itself", 33,
+			"KEY             VERDICT  SINKS\nOPENAI_API_KEY  live     app\n                         files\nB               dead\n",
+		},
+		{
+			"without room for a word it goes on below the line", 29,
+			"KEY             VERDICT\nOPENAI_API_KEY  live\n  SINKS app files\nB               dead\n",
+		},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := (Printer{Out: &out, Width: c.width}).Print(table); err != nil || out.String() != c.want {
+				t.Errorf("got (%v)\n%s\nwant\n%s", err, out.String(), c.want)
+			}
+		})
+	}
+}
+
 func TestNothingMovesTheCursor(t *testing.T) {
 	for in, want := range map[string]string{
 		"a\x1b[2Jb": "a\uFFFD[2Jb", "a\r\nb": "a  b", "a\u202eb": "a\uFFFDb", "é ok": "é ok",

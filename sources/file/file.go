@@ -91,7 +91,7 @@ func (s *Source) Fetch(ctx context.Context, loc key.Location) (sources.Record, e
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return sources.Record{}, fmt.Errorf("read %s: no such file: %w", path, key.ErrNotFound)
+		return sources.Record{}, fmt.Errorf("read %s: %w", path, key.ErrNotFound)
 	case errors.Is(err, fs.ErrPermission):
 		return sources.Record{}, fmt.Errorf("%w: let uid %d, as which livekey runs, read it and enter the folders above it", err, os.Geteuid())
 	case err != nil:

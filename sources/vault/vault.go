@@ -105,7 +105,7 @@ func (s *Source) Keep(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-s.connected:
-		s.conn.session.keep(ctx, s.env.Log.With("source", s.env.Name, "address", s.conn.client.base.Host), s.settings.Timeout)
+		s.conn.session.keep(ctx, s.env.Log.With("address", s.conn.client.base.Host), s.settings.Timeout)
 	}
 }
 
