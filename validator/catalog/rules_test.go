@@ -152,6 +152,7 @@ func TestOpenAIAnswers(t *testing.T) {
 		{"another 200 proves nothing", "", 200, "", `{"object":"page"}`, "unknown/intercepted"},
 		{"scope missing, as 403", "", 403, "", fail("invalid_request_error", "missing_scope", "You have insufficient permissions for this operation. Missing scopes: api.model.read."), "live/limited_scope"},
 		{"scope missing, as 401", "", 401, "", fail("invalid_request_error", "invalid_api_key", "You have insufficient permissions for this operation."), "live/limited_scope"},
+		{"a gateway that forbids", "", 403, "", `{"message":"You have insufficient permissions to open this site"}`, "unknown/unauthenticated"},
 		{"no organization", "", 401, "", fail("invalid_request_error", "no_organization", "You must be a member of an organization to use the API."), "live/blocked org_disabled"},
 		{"organization of others", "", 401, "", fail("invalid_request_error", "mismatched_organization", "OpenAI-Organization header should match organization for API key"), "unknown/wrong_auth_method"},
 		{"project of others", "", 401, "", fail("invalid_request_error", "mismatched_project", "OpenAI-Project header should match project for API key"), "unknown/wrong_auth_method"},
