@@ -13,7 +13,8 @@ import (
 
 // byPrefix checks a key of which neither the config nor the name of its variable
 // says who issued it. A prefix that belongs to one issuer alone decides, for each
-// version anew; a value without one is sent to nobody.
+// version anew; a value without one is sent to nobody. A version of another issuer than
+// the delivered one's belongs to somebody else, and is held.
 type byPrefix struct {
 	catalog  *catalog.Catalog
 	checkers map[string]validator.Checker // by provider, all with addresses of their own
@@ -26,7 +27,7 @@ func newByPrefix(c *catalog.Catalog, client *http.Client) (*byPrefix, error) {
 		if err != nil {
 			return nil, err
 		}
-		checker, err := provider.Checker(catalog.Settings{Client: client, Signers: signers})
+		checker, err := provider.Checker(catalog.Settings{Client: client, Signers: signers, NameIssuer: true})
 		if err != nil {
 			continue // needs parameters, which nobody gave: its keys stay without an issuer
 		}

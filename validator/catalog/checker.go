@@ -26,6 +26,9 @@ type Settings struct {
 	With    map[string]string           // parameters
 	Client  *http.Client                // of internal/httpclient
 	Signers map[string]validator.Signer // code that files may name
+	// NameIssuer adds who the issuer is to the identity of a live key, and pins it:
+	// for keys of which the config does not say it.
+	NameIssuer bool
 }
 
 // Checker returns what asks this provider. It also is a validator.Controller,
@@ -39,7 +42,7 @@ func (p *Provider) Checker(s Settings) (validator.Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{provider: p, params: params, signers: s.Signers}
+	c := &checker{provider: p, params: params, signers: s.Signers, nameIssuer: s.NameIssuer}
 	if p.file.ProbePolicy == never {
 		return c, nil
 	}
@@ -95,6 +98,8 @@ type checker struct {
 	origin   string // https://host[:port]
 	host     string
 	client   *http.Client
+
+	nameIssuer bool
 }
 
 // Check asks the issuer. A rejection without the issuer's mark is unknown.
@@ -125,11 +130,22 @@ func (c *checker) ID() string {
 	for _, name := range slices.Sorted(maps.Keys(c.params)) {
 		id = append(id, name+"="+strconv.Quote(c.params[name]))
 	}
+	if c.nameIssuer {
+		id = append(id, issuerField)
+	}
 	return strings.Join(id, " ")
 }
 
+// issuerField is the identity field of Settings.NameIssuer.
+const issuerField = "issuer"
+
 // Pins are the identity fields that tell one owner from another.
-func (c *checker) Pins() []string { return c.provider.Pins() }
+func (c *checker) Pins() []string {
+	if !c.nameIssuer {
+		return c.provider.Pins()
+	}
+	return append(c.provider.Pins(), issuerField)
+}
 
 // NeedsShape says whether some rejection is known by its status alone.
 func (c *checker) NeedsShape() bool {
@@ -171,6 +187,12 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 	switch {
 	case v.Outcome == key.Live:
 		v.Identity = class.identify(got, m)
+		if c.nameIssuer {
+			if v.Identity == nil {
+				v.Identity = key.Identity{}
+			}
+			v.Identity[issuerField] = c.provider.ID()
+		}
 		v.ExpiresAt = c.provider.expiresAt(got)
 	case v.Outcome == key.Dead && class.misshapen(c.first(m)):
 		v.Detail += "; it also does not have the shape of a key of this kind, as one cut off or mistyped"
