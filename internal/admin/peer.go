@@ -16,6 +16,9 @@ type peer struct {
 type peerKey struct{}
 
 func withPeer(ctx context.Context, c net.Conn) context.Context {
+	if of, ok := c.(*counted); ok {
+		c = of.Conn
+	}
 	if u, ok := c.(*net.UnixConn); ok {
 		if p, ok := peerOf(u); ok {
 			return context.WithValue(ctx, peerKey{}, p)

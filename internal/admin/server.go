@@ -95,7 +95,7 @@ func (s *Server) serve(ctx context.Context, g *errgroup.Group) {
 		ConnContext:       withPeer,
 	}
 	g.Go(func() error {
-		if err := srv.Serve(s.l); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(limit(s.l)); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %s: %w", s.l.Addr().Network(), err)
 		}
 		return nil

@@ -108,10 +108,14 @@ func (m *Metrics) Reloaded(taken bool) {
 	m.reloadTime.SetToCurrentTime()
 }
 
+// maxScrapes is how many scrapes are answered at once: each has a status of all keys
+// in memory. Further ones are told 503.
+const maxScrapes = 4
+
 // Handler answers with all metrics in the format that the scraper asks for. The gauges
 // are what status says then.
 func (m *Metrics) Handler(status func() report.Status) http.Handler {
 	now := prometheus.NewRegistry()
 	now.MustRegister(snapshot(status))
-	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, now}, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, now}, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
 }

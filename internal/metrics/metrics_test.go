@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,6 +95,48 @@ func TestScrape(t *testing.T) {
 	if strings.Contains(text, `livekey_key_last_verified_timestamp_seconds{key="EMPTY"}`) {
 		t.Error("what was never asked about has a time")
 	}
+}
+
+func TestScrapesAtOnceAreBounded(t *testing.T) {
+	asked, release := make(chan struct{}, maxScrapes), make(chan struct{})
+	h := fed().Handler(func() report.Status {
+		asked <- struct{}{}
+		<-release
+		return full()
+	})
+	answer := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+		return w.Code
+	}
+	var all sync.WaitGroup
+	for range maxScrapes {
+		all.Go(func() {
+			if code := answer(); code != 200 {
+				t.Errorf("a scrape within the bound: %d", code)
+			}
+		})
+	}
+	for range maxScrapes {
+		<-asked
+	}
+	go func() { // without a bound, one more would wait for ever
+		select {
+		case <-asked:
+			t.Errorf("more than %d scrapes at once", maxScrapes)
+			close(release)
+		case <-release:
+		}
+	}()
+	if code := answer(); code != 503 {
+		t.Errorf("one more: %d, want 503", code)
+	}
+	select {
+	case <-release:
+	default:
+		close(release)
+	}
+	all.Wait()
 }
 
 func TestReloadsAreTold(t *testing.T) {

@@ -1,0 +1,59 @@
+package admin
+
+import (
+	"net"
+	"sync"
+)
+
+// maxConns is how many connections one address serves at once. Whoever reaches the
+// address could otherwise use up the files that livekey may have open, and it could
+// write no key any more.
+const maxConns = 64
+
+// limited is a listener with at most so many connections; further ones wait in the
+// kernel until one of them ends.
+type limited struct {
+	net.Listener
+
+	slots  chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func limit(l net.Listener) *limited {
+	return &limited{Listener: l, slots: make(chan struct{}, maxConns), closed: make(chan struct{})}
+}
+
+// Accept waits for a slot, then for a connection.
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &counted{Conn: c, leave: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+// Close ends Accept too.
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// counted is a connection that has a slot.
+type counted struct {
+	net.Conn
+
+	leave func()
+}
+
+// Close gives the slot back.
+func (c *counted) Close() error {
+	defer c.leave()
+	return c.Conn.Close()
+}
