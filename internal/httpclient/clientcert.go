@@ -3,7 +3,8 @@ package httpclient
 import (
 	"crypto/tls"
 	"fmt"
-	"os"
+
+	"github.com/livekey/livekey/internal/trusted"
 )
 
 // maxPEM is what a certificate with its chain, or its key, may have.
@@ -27,11 +28,11 @@ func (e *ClientCertError) Unwrap() error { return e.cause }
 
 // clientCert reads a certificate and its key. Of the key's text it keeps nothing.
 func clientCert(certFile, keyFile string) (*tls.Certificate, error) {
-	cert, err := readPEM(certFile)
+	cert, err := trusted.ReadCredential(certFile, maxPEM)
 	if err != nil {
 		return nil, &ClientCertError{certFile, keyFile, err}
 	}
-	key, err := readPEM(keyFile)
+	key, err := trusted.ReadCredential(keyFile, maxPEM)
 	if err != nil {
 		return nil, &ClientCertError{certFile, keyFile, err}
 	}
@@ -41,17 +42,4 @@ func clientCert(certFile, keyFile string) (*tls.Certificate, error) {
 		return nil, &ClientCertError{certFile, keyFile, nil}
 	}
 	return &pair, nil
-}
-
-func readPEM(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := ReadAll(f, maxPEM)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return text, nil
 }

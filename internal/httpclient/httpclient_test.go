@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -295,8 +296,10 @@ func TestClientCertificateIsReadForEachConnection(t *testing.T) {
 	for rule, spoil := range map[string]func(){
 		"a key of another certificate": func() { _, other := servers.Certificate(t); text, _ := os.ReadFile(other); put(key, text) },
 		"no PEM":                       func() { put(key, []byte("hunter22")) },
-		"no file":                      func() { _ = os.Remove(key) },
+		"no file":                      func() {},
+		"a pipe":                       func() { _ = syscall.Mkfifo(key, 0o600) },
 	} {
+		_ = os.Remove(key)
 		spoil()
 		c.CloseIdleConnections()
 		_, err := get(c, srv.URL)

@@ -5,6 +5,7 @@
 package trusted
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -27,7 +28,22 @@ func (r *Refused) Error() string { return r.Path + ": " + r.Reason + "; " + r.Hi
 // caller may write, at most MaxSize bytes of it. Symlinks are followed: what
 // counts is the file that is read. What it refuses is a *Refused; other errors
 // are those of package os.
-func Read(path string) ([]byte, error) {
+func Read(path string) ([]byte, error) { return read(path, MaxSize, Check) }
+
+// ReadCredential returns the text of the regular file at path by which livekey shows
+// who it is, at most limit bytes of it. Whoever writes such a file may be another
+// user, as an agent that renews it is, and many may read it; but not all may write it,
+// who could have livekey be somebody else. Errors are as those of Read.
+func ReadCredential(path string, limit int64) ([]byte, error) {
+	return read(path, limit, func(path string, info fs.FileInfo) error {
+		if info.Mode().Perm()&0o002 != 0 {
+			return &Refused{path, "everybody may write it", "chmod o-w " + path}
+		}
+		return nil
+	})
+}
+
+func read(path string, limit int64, check func(string, fs.FileInfo) error) ([]byte, error) {
 	// A pipe must not hold the daemon up before it is seen to be one.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -41,15 +57,16 @@ func Read(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &Refused{path, "not a regular file", "name a file"}
 	}
-	if err := Check(path, info); err != nil {
+	if err := check(path, info); err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > MaxSize {
-		return nil, &Refused{path, "larger than 1 MiB", "split it"}
+	if int64(len(text)) > limit {
+		clear(text)
+		return nil, &Refused{path, fmt.Sprintf("longer than %d bytes", limit), "it must hold what its name says and nothing else"}
 	}
 	return text, nil
 }

@@ -43,6 +43,22 @@ func TestWhatOthersMayWriteIsRefused(t *testing.T) {
 	}
 }
 
+func TestACredentialThatAllMayWriteIsRefused(t *testing.T) {
+	path := put(t, "text")
+	for mode, want := range map[fs.FileMode]bool{0o600: false, 0o644: false, 0o660: false, 0o602: true, 0o666: true} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		text, err := trusted.ReadCredential(path, 4)
+		if refused(err) != want || !want && string(text) != "text" {
+			t.Errorf("mode %o: %q, %v, want refused: %v", mode, text, err, want)
+		}
+	}
+	if _, err := trusted.ReadCredential(put(t, "texts"), 4); !refused(err) || strings.Contains(err.Error(), "texts") {
+		t.Errorf("a byte more than the limit: %v", err)
+	}
+}
+
 func TestAForeignOwnerIsRefused(t *testing.T) {
 	need.All(t, "a file of another user is refused", need.Root)
 	path := put(t, "text")
@@ -62,6 +78,9 @@ func TestWhatIsNoFileIsRefusedAtOnce(t *testing.T) {
 	for _, path := range []string{pipe, filepath.Dir(pipe)} {
 		if _, err := trusted.Read(path); !refused(err) {
 			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := trusted.ReadCredential(path, 4); !refused(err) {
+			t.Errorf("%s as a credential: %v", path, err)
 		}
 	}
 	if _, err := trusted.Read(pipe + ".none"); !errors.Is(err, fs.ErrNotExist) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -194,6 +195,32 @@ func TestCredentialFileIsCheckedBeforeItIsSent(t *testing.T) {
 	}
 	if n := v.Requests(""); n != 0 {
 		t.Errorf("Vault saw %d requests", n)
+	}
+}
+
+// A pipe waits for whoever writes to it: no deadline ends that.
+func TestACredentialInAPipeHoldsNobodyUp(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "token")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src := open(t, "{auth: {method: token, token_file: %q}, timeout: 100ms}", pipe)
+	done := make(chan error, 1)
+	go func() {
+		_, err := src.Fetch(t.Context(), at("secret/a"))
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err == nil || !strings.Contains(err.Error(), pipe) {
+			t.Errorf("err = %v, want the file", err)
+		}
+	case <-time.After(3 * time.Second):
+		t.Error("a read with a timeout of 100ms has not ended after 3s")
+		if w, err := os.OpenFile(pipe, os.O_WRONLY, 0); err == nil {
+			_ = w.Close()
+		}
+		<-done
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/internal/trusted"
 )
 
 // maxCredential is the longest token, id or password that a file may hold.
@@ -74,15 +74,7 @@ func readPassword(path string) (secret.Value, error) {
 }
 
 func readFile(path string, check func([]byte) (secret.Value, error)) (secret.Value, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := httpclient.ReadAll(f, maxCredential)
-	if errors.Is(err, httpclient.ErrTooLarge) {
-		return secret.Value{}, fmt.Errorf("%s is longer than %d bytes: it must hold the credential and nothing else", path, maxCredential)
-	}
+	text, err := trusted.ReadCredential(path, maxCredential)
 	if err != nil {
 		return secret.Value{}, err
 	}
