@@ -21,7 +21,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	json   any // of JSON, or of XML as if it were; nil if the body is neither
+	json   any // of JSON, with numbers as json.Number, or of XML as if it were; nil if the body is neither
 }
 
 func readAnswer(resp *http.Response) (*answer, error) {
@@ -34,8 +34,14 @@ func readAnswer(resp *http.Response) (*answer, error) {
 
 func newAnswer(status int, header http.Header, body []byte) *answer {
 	a := &answer{status: status, header: header, body: body}
-	if err := json.Unmarshal(body, &a.json); err != nil {
+	if !json.Valid(body) { // a Decoder would take what stands in front of something else
 		a.json = parseXML(body)
+		return a
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber() // two ids of 17 digits are two: a float64 is the same for both
+	if err := d.Decode(&a.json); err != nil {
+		a.json = nil
 	}
 	return a
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
@@ -267,7 +269,7 @@ func (cl *class) identify(a *answer, m proof.Material) key.Identity {
 // short printable word or name that has no piece of the key inside.
 func (p *Provider) clean(s string, m proof.Material) string {
 	const longest = 128
-	if len(s) > longest || !sendable(s) {
+	if len(s) > longest || !sendable(s) || !shown(s) {
 		return ""
 	}
 	for _, v := range m.Parts {
@@ -276,6 +278,11 @@ func (p *Provider) clean(s string, m proof.Material) string {
 		}
 	}
 	return s
+}
+
+// shown says whether a terminal, a table or a chat shows s as it is.
+func shown(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // echoed is how many bytes of a value in a row an issuer may not hand back.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -30,8 +31,8 @@ func textOf(list []any) string {
 		switch v := v.(type) {
 		case string:
 			all = append(all, v)
-		case float64:
-			all = append(all, strconv.FormatFloat(v, 'f', -1, 64))
+		case json.Number:
+			all = append(all, v.String())
 		case bool:
 			all = append(all, strconv.FormatBool(v))
 		case []any:

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -57,7 +58,7 @@ func (c *condition) values(a *answer) []any {
 // accepts says whether one value is what the condition asks for.
 func (c *condition) accepts(got any) bool {
 	text, isText := got.(string)
-	number, isNumber := got.(float64)
+	number, isNumber := numberOf(got)
 	switch {
 	case c.Equals != nil:
 		return equal(c.Equals, got)
@@ -77,10 +78,22 @@ func (c *condition) accepts(got any) bool {
 func equal(want, got any) bool {
 	switch w := want.(type) {
 	case int64:
-		f, ok := got.(float64)
+		f, ok := numberOf(got)
 		return ok && f == float64(w)
-	case string, bool, float64:
+	case float64:
+		f, ok := numberOf(got)
+		return ok && f == w
+	case string, bool:
 		return want == got
 	}
 	return false
+}
+
+func numberOf(got any) (float64, bool) {
+	n, ok := got.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	f, err := n.Float64()
+	return f, err == nil
 }

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/validator/checkertest"
 )
 
 // edited is the gateway's file with some texts replaced, in pairs.
@@ -47,10 +47,7 @@ func TestPointersLead(t *testing.T) {
 		"/deep":       "", // a list of objects has no text
 	} {
 		t.Run(pointer, func(t *testing.T) {
-			var v any
-			if err := json.Unmarshal([]byte(body), &v); err != nil {
-				t.Fatal(err)
-			}
+			v := newAnswer(200, http.Header{}, []byte(body)).json
 			if got := textOf(lookup(v, pointer)); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
@@ -127,7 +124,7 @@ func TestAndMarksARefusal(t *testing.T) {
 }
 
 func TestFieldsOfAnIdentity(t *testing.T) {
-	const body = `{"text":"no rights on account 'acct_1A' (acct_2B)","n":12345678901,"yes":true,"list":["a","b",3],"objects":[{"n":"x"},{"n":"y"}]}`
+	const body = `{"text":"no rights on account 'acct_1A' (acct_2B)","n":12345678901,"yes":true,"list":["a","b",3],"id":9007199254740993,"objects":[{"n":"x"},{"n":"y"}]}`
 	for name, c := range map[string]struct {
 		field field
 		want  string
@@ -138,6 +135,7 @@ func TestFieldsOfAnIdentity(t *testing.T) {
 		"a part that is not there": {field{Path: "/text", Match: "proj_[a-z]+"}, ""},
 		"a part of a header":       {field{Header: "x-scopes", Match: "^[a-z]+"}, "read"},
 		"a large number":           {field{Path: "/n"}, "12345678901"},
+		"every digit of a number":  {field{Path: "/id"}, "9007199254740993"},
 		"a truth":                  {field{Path: "/yes"}, "true"},
 		"a list":                   {field{Path: "/list"}, "a, b, 3"},
 		"a field of each element":  {field{Path: "/objects/*/n"}, "x, y"},
@@ -234,6 +232,22 @@ func TestControlUnderA200(t *testing.T) {
 		a := class.judgeControl(newAnswer(200, http.Header{}, []byte(body)), now)
 		if told(a.Verdict) != want || a.Verdict.Rejected() != a.Marked {
 			t.Errorf("%s: got %s, marked %t", body, told(a.Verdict), a.Marked)
+		}
+	}
+}
+
+// An identity goes to terminals, tables and chats.
+func TestAnIdentityIsFitToBeShown(t *testing.T) {
+	p := edited(t)
+	for rule, c := range map[string]struct{ said, want string }{
+		"a name":                          {"Zoë & Söhne", "Zoë & Söhne"},
+		"a sequence for terminals":        {"a\u009b31mb", ""},
+		"text that runs the other way":    {"a\u202eb", ""},
+		"a line's end of other alphabets": {"a\u2028b", ""},
+		"no UTF-8":                        {"a\xffb", ""},
+	} {
+		if got := p.clean(c.said, checkertest.Material("sk-0123456789")); got != c.want {
+			t.Errorf("%s: %q is shown as %q, want %q", rule, c.said, got, c.want)
 		}
 	}
 }
