@@ -150,8 +150,8 @@ func (n *notifier) reloaded(err error) {
 	n.mu.Lock()
 	n.refused = ""
 	if err != nil {
-		first, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
-		n.refused = "reload refused, the config before holds: " + first + "; "
+		lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }) // for systemd both end a line
+		n.refused = "reload refused, the config before holds: " + strings.TrimSpace(append(lines, "")[0]) + "; "
 	}
 	n.mu.Unlock()
 	if n.isReady() {

@@ -129,7 +129,7 @@ func TestAReloadIsToldWithItsTimeAndItsEnd(t *testing.T) {
 		if len(got) != 1 || !strings.HasPrefix(got[0], "RELOADING=1\nMONOTONIC_USEC=") || !strings.HasSuffix(got[0], "\nSTATUS=reloading") {
 			t.Errorf("told %q", got)
 		}
-		n.reloaded(errors.New("livekey.yaml:3:5: unknown field\n    kys: ***\n"))
+		n.reloaded(errors.New("livekey.yaml:3:5: unknown field\rMAINPID=1\n    kys: ***\n"))
 		const refused = "STATUS=reload refused, the config before holds: livekey.yaml:3:5: unknown field; 1 of 2 keys delivered, "
 		wants(t, "a refused one says why, in one line", w.take(), "READY=1\n"+refused+"0 alerts open")
 		w.set(nil, 3)
