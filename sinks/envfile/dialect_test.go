@@ -47,6 +47,8 @@ func TestStrictParsersRefuseWhatCouldBeReadInTwoWays(t *testing.T) {
 		{"a line that goes on", "shell", "A=x\\\ny\n", 1},
 		{"CRLF", "shell", "A=x\r\n", 1},
 		{"CRLF after a comment", "shell", "# c\r\nA=x\n", 1},
+		{"a command's path in zsh", "shell", "A==ls\n", 1},
+		{"the same behind a colon", "shell", "A=x:=ls\n", 1},
 		{"a NUL in the shell's", "shell", "A='\x00'\n", 1},
 		{"a line over 64 KiB", "docker", "A=" + strings.Repeat("x", 64<<10) + "\n", 1},
 	} {
@@ -69,6 +71,18 @@ func TestParsersReadWhatPeopleWrite(t *testing.T) {
 		want := map[string]string{"A": "a b", "B": `it is "so"`, "C": "a\"b\\$`c", "D": "x'y", "E": ""}
 		if err != nil || !maps.Equal(got, want) {
 			t.Errorf("%s: %q, %v", dialect, got, err)
+		}
+	}
+}
+
+// To zsh =ls is where ls is, at the beginning of a value and behind a colon in it.
+func TestNothingThatZshExpandsStandsWithoutQuotes(t *testing.T) {
+	for value, want := range map[string]string{
+		"=ls": "K='=ls'\n", "x:=ls": "K='x:=ls'\n",
+		"a=b==": "K=a=b==\n", "x:/y": "K=x:/y\n",
+	} {
+		if got := string(shellWrite(nil, "K", []byte(value))); got != want {
+			t.Errorf("%s is written as %q, want %q", value, got, want)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // shell is what a POSIX shell reads with `set -a; . file`: dash, bash, and all that
 // follow the standard. Nothing in the file may run or expand, so there are two forms:
 //
-//	NAME=raw      bytes that mean themselves to every known reader of env files
+//	NAME=raw      bytes that mean themselves to every known reader of env files, and to zsh
 //	NAME='quoted' all; a single quote becomes '\''
 
 // shellNames are variables that a shell keeps for itself: it refuses to set them,
@@ -34,7 +34,7 @@ func shellCarries(variable string, value []byte) error {
 
 func shellWrite(to []byte, variable string, value []byte) []byte {
 	to = append(append(to, variable...), '=')
-	if universal(value) {
+	if universal(value) && !zshExpands(value) {
 		return append(append(to, value...), '\n')
 	}
 	to = append(to, '\'')
@@ -45,6 +45,12 @@ func shellWrite(to []byte, variable string, value []byte) []byte {
 		to = append(to, c)
 	}
 	return append(to, '\'', '\n')
+}
+
+// zshExpands says whether raw value would not mean itself to zsh, which takes =ls for where
+// the program ls is.
+func zshExpands(value []byte) bool {
+	return bytes.HasPrefix(value, []byte("=")) || bytes.Contains(value, []byte(":="))
 }
 
 func shellParse(data []byte) ([]assignment, error) { return parseLines("shell", data, shellValue) }
@@ -71,6 +77,8 @@ func shellValue(b []byte) (value secret.Value, rest []byte, reason string) {
 				return fail("a backslash stands at the end of a line or before a byte that is not ASCII")
 			}
 			word, b = append(word, b[1]), b[2:]
+		case c == '=' && (len(word) == 0 || word[len(word)-1] == ':'):
+			return fail("it has = where zsh takes what follows for a program: put it in single quotes")
 		case strings.IndexByte(universalBytes, c) >= 0:
 			word, b = append(word, c), b[1:]
 		default:
