@@ -58,9 +58,10 @@ func (c *call) build(ctx context.Context, base string, params map[string]string,
 		}
 		return params[name]
 	}
-	req, err := http.NewRequestWithContext(ctx, c.method, base+c.address(value), strings.NewReader(c.body))
-	if err != nil {
-		return nil, errors.New("the address of the call cannot be built from the parameters") // err quotes the URL
+	address, ok := c.address(value)
+	req, err := http.NewRequestWithContext(ctx, c.method, base+address, strings.NewReader(c.body))
+	if err != nil || !ok {
+		return nil, errors.New("the address of the call cannot be built from the parameters or the value") // err quotes the URL
 	}
 	for name, t := range c.headers {
 		if text, empty := t.render(value); !empty {
@@ -76,8 +77,10 @@ func (c *call) build(ctx context.Context, base string, params map[string]string,
 	return req, nil
 }
 
-// address is the path and query, with what fills them escaped.
-func (c *call) address(value func(string) string) string {
+// address is the path and query, with what fills them escaped. It is not ok if a step
+// of the path would be one up or none, which no escape keeps.
+func (c *call) address(value func(string) string) (text string, ok bool) {
+	ok = true
 	inQuery := false
 	var b strings.Builder
 	for _, p := range c.url {
@@ -88,10 +91,12 @@ func (c *call) address(value func(string) string) string {
 		case inQuery:
 			b.WriteString(url.QueryEscape(value(p.name)))
 		default:
-			b.WriteString(url.PathEscape(value(p.name)))
+			step := value(p.name)
+			ok = ok && step != "." && step != ".."
+			b.WriteString(url.PathEscape(step))
 		}
 	}
-	return b.String()
+	return b.String(), ok
 }
 
 // sendable says whether a header carries s exactly: net/http refuses control

@@ -251,3 +251,28 @@ func TestAnIdentityIsFitToBeShown(t *testing.T) {
 		}
 	}
 }
+
+// What fills a segment of a path is no step of one: the call would be another, whose
+// answer proves nothing.
+func TestNoValueLeadsToAnotherCall(t *testing.T) {
+	u, err := parseTemplate("/v1/keys/{{value}}/usage?of={{value}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &call{method: http.MethodGet, url: u, parts: []string{"value"}}
+	for value, want := range map[string]string{
+		".": "", "..": "",
+		"../../admin": "https://issuer.example/v1/keys/..%2F..%2Fadmin/usage?of=..%2F..%2Fadmin",
+		"a?b#c%2f":    "https://issuer.example/v1/keys/a%3Fb%23c%252f/usage?of=a%3Fb%23c%252f",
+		"...":         "https://issuer.example/v1/keys/.../usage?of=...",
+	} {
+		req, err := c.build(t.Context(), "https://issuer.example", nil, func(key.Part) []byte { return []byte(value) })
+		got := ""
+		if err == nil {
+			got = req.URL.String()
+		}
+		if got != want {
+			t.Errorf("%q asks %q, want %q", value, got, want)
+		}
+	}
+}
