@@ -6,20 +6,18 @@ import (
 	"time"
 )
 
-// How much garbage may lie around, in percent of what is in use. At a start time counts;
-// from then on the daemon is idle nearly always, what it holds of thousands of keys is
-// most of its memory, and values that nothing needs any more are erased the sooner.
+// How much garbage may lie around, in percent of what is in use. The daemon is idle
+// nearly always, what it holds of thousands of keys is most of its memory, and values
+// that nothing needs any more are erased the sooner. At a start time counts too; but what
+// a larger heap leaves in pieces then stays in pieces.
 const (
-	gcAtStart = 100
-	gcSteady  = 20
+	gcAtStart = 20
+	gcSteady  = 10
 )
 
-// When to give back what nothing needs any more, counted from the start: the first calls
-// load what later ones do without, such as the set-up of a connection.
-const (
-	leanFirst = 2 * time.Second
-	leanEvery = 5 * time.Minute
-)
+// leanEvery is how often to give back pages of the program that nothing needed since.
+// What is needed comes back in microseconds; the set-up of a connection, say, is not.
+const leanEvery = 10 * time.Second
 
 // stayLean gives back what only the start took, once that is over, and goes on to do so
 // until ctx ends.
@@ -30,9 +28,11 @@ func stayLean(ctx context.Context, ready <-chan struct{}) {
 	case <-ctx.Done():
 		return
 	}
-	for wait := leanFirst; ; wait = leanEvery {
+	tick := time.NewTicker(leanEvery)
+	defer tick.Stop()
+	for {
 		select {
-		case <-time.After(wait):
+		case <-tick.C:
 			giveBack()
 		case <-ctx.Done():
 			return

@@ -23,7 +23,8 @@ const (
 	tlsTimeout    = 5 * time.Second
 	headerTimeout = 10 * time.Second
 	maxHeader     = 32 << 10
-	idleTimeout   = 45 * time.Second // longer than most intervals of polling
+	idleTimeout   = 10 * time.Second // calls that belong together are closer
+	polledTimeout = 90 * time.Second // longer than most intervals of polling
 	idleConns     = 2
 )
 
@@ -35,8 +36,9 @@ type Options struct {
 	// ProxyEnv honors HTTPS_PROXY and NO_PROXY. The proxy then does the last
 	// look-up, so only its own address is checked here.
 	ProxyEnv bool
-	// MaxConns bounds the connections to one host; all stay open for the next call. 0: 10,
-	// of which idleConns do, since providers are asked now and then and seldom together.
+	// MaxConns bounds the connections to one host, which is polled: all stay open for the
+	// next call. 0: 10, of which idleConns do for a moment, since providers are asked now
+	// and then and seldom together.
 	MaxConns int
 	Timeout  time.Duration // of the whole call, 0: Timeout
 	// ClientCertFile and ClientKeyFile, PEM, are what a server is shown that asks
@@ -75,6 +77,10 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 		}
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata(o.Reach)}
+	idle := idleTimeout
+	if o.MaxConns > 0 {
+		idle = polledTimeout
+	}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConf,
@@ -83,7 +89,7 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 		MaxResponseHeaderBytes: maxHeader,
 		MaxConnsPerHost:        orDefault(o.MaxConns, 10),
 		MaxIdleConnsPerHost:    orDefault(o.MaxConns, idleConns),
-		IdleConnTimeout:        idleTimeout,
+		IdleConnTimeout:        idle,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // a gzip bomb needs somebody who unpacks
 	}
