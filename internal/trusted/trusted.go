@@ -66,9 +66,21 @@ func read(path string, limit int64, check func(string, fs.FileInfo) error) ([]by
 	}
 	if int64(len(text)) > limit {
 		clear(text)
-		return nil, &Refused{path, fmt.Sprintf("longer than %d bytes", limit), "it must hold what its name says and nothing else"}
+		return nil, &Refused{path, "larger than " + inWords(limit), "it must hold what its name says and nothing else"}
 	}
 	return text, nil
+}
+
+// inWords is a size as people say it.
+func inWords(size int64) string {
+	switch {
+	case size%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", size>>20)
+	case size%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", size>>10)
+	default:
+		return fmt.Sprintf("%d bytes", size)
+	}
 }
 
 // Check refuses the file or folder at path, whose info this is, if others may

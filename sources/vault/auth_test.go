@@ -179,7 +179,7 @@ func TestCredentialFileIsCheckedBeforeItIsSent(t *testing.T) {
 		{"an empty file", " \n", "is empty"},
 		{"two lines", "hvs.one\nhvs.two", "blank or a control character"},
 		{"bytes that no header carries", "hvs.\x00one", "blank or a control character"},
-		{"far too long", strings.Repeat("x", 1<<20), "longer than"},
+		{"far too long", strings.Repeat("x", 1<<20), "larger than 16 KiB"},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			file := tempFile(t, test.text)
