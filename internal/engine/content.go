@@ -75,7 +75,12 @@ func (s *sinkRun) look(ctx context.Context) (content sinks.Content, ours bool) {
 	var err error
 	secret.Do(func() { content, err = r.Read(ctx) })
 	if err != nil {
-		s.failed(err)
+		s.mu.Lock()
+		told := s.err != nil // by the probe
+		s.mu.Unlock()
+		if !told {
+			s.failed(err)
+		}
 		return content, false
 	}
 	return content, content.Exists && (content.Marked || Known(s.e.store.Journal, s.e.hasher, s.Name)(content.Values))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -273,11 +274,15 @@ func (k *keyRun) wants(f key.Fingerprint) bool {
 func (s *sinkRun) failed(err error) {
 	s.mu.Lock()
 	wait := schedule.Backoff(s.failures, sinkRetryFirst, sinkRetryLimit, schedule.Phase("sink", s.Name))
+	level := slog.LevelError
+	if s.err != nil && s.err.Error() == err.Error() {
+		level = slog.LevelDebug // tried again, and said already
+	}
 	s.failures++
 	s.err = err
 	s.mu.Unlock()
 	s.e.count.SinkWritten(s.Name, err)
-	s.e.log.Error("sink not written", "sink", s.Name, "path", s.Path, "err", err)
+	s.e.log.Log(context.Background(), level, "sink not written", "sink", s.Name, "path", s.Path, "err", err)
 	actions := []string{"mend what the detail says; livekey tries again by itself"}
 	switch {
 	case errors.Is(err, sinks.ErrForeign):
