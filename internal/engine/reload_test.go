@@ -126,3 +126,36 @@ func TestARenamedVariableStaysUntilItsSuccessorIsThere(t *testing.T) {
 		}
 	})
 }
+
+func TestARenamedVariableStaysBesideAnotherKey(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		for _, k := range w.keys {
+			w.source.set(k, "v1"+k)
+			w.issuer.is("v1"+k, key.Live, key.Valid, "ours")
+		}
+		next := w.succeed()
+		defer func() { w.stop() }()
+		pass(time.Second)
+		w.issuer.mu.Lock()
+		w.issuer.delay = 5 * time.Second
+		w.issuer.mu.Unlock()
+		w.issuer.blocked(key.Transient) // so that the new name takes its time
+		next(func(o *Options) {
+			o.Keys = slices.Clone(o.Keys)
+			i := slices.IndexFunc(o.Keys, func(k Key) bool { return k.Name == "RENAMED" })
+			o.Keys[i].Env = map[string]key.Part{"NEW_NAME": key.DefaultPart}
+		})
+		app := w.sinks["app"]
+		for range 200 {
+			pass(100 * time.Millisecond)
+			if app.get("RENAMED") == "" && app.get("NEW_NAME") == "" {
+				t.Fatal("readers had neither the old name nor the new one")
+			}
+		}
+		w.issuer.blocked("")
+		pass(time.Hour)
+		if app.get("RENAMED") != "" || app.get("NEW_NAME") != "v1RENAMED" || app.get("STAYS") != "v1STAYS" {
+			t.Errorf("old name %q, new name %q, beside it %q", app.get("RENAMED"), app.get("NEW_NAME"), app.get("STAYS"))
+		}
+	}, "STAYS", "RENAMED")
+}
