@@ -77,6 +77,9 @@ type Resolve struct {
 // WakeAt: report Ticked at this time, or earlier.
 type WakeAt struct{ At time.Time }
 
+// Look: see who holds which version now, and report Sighted.
+type Look struct{ Reason string }
+
 func (Check) action()    {}
 func (Refetch) action()  {}
 func (Deliver) action()  {}
@@ -84,3 +87,4 @@ func (Withdraw) action() {}
 func (Open) action()     {}
 func (Resolve) action()  {}
 func (WakeAt) action()   {}
+func (Look) action()     {}

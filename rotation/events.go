@@ -91,6 +91,26 @@ type StartupOver struct{ At time.Time }
 // Ticked: a time that WakeAt asked for has come.
 type Ticked struct{ At time.Time }
 
+// Reported: a consumer says that the issuer refused it. It may be wrong, or lie.
+type Reported struct{ At time.Time }
+
+// Failed: a consumer that was told of the version did not come back with it. Revert says
+// that its sink is to have the version before it, if that still lives.
+type Failed struct {
+	At          time.Time
+	Fingerprint key.Fingerprint
+	Consumer    string // for texts: "unit app.service"
+	Revert      bool
+}
+
+// Sighted: somebody looked for holders. Holders are the consumers seen with a version of
+// this key, by its fingerprint, sorted; Blind says that not everything could be looked at.
+type Sighted struct {
+	At      time.Time
+	Holders map[key.Fingerprint][]key.Consumer
+	Blind   bool
+}
+
 func (e Started) at() time.Time     { return e.At }
 func (e Fetched) at() time.Time     { return e.At }
 func (e Vanished) at() time.Time    { return e.At }
@@ -104,3 +124,6 @@ func (e Resumed) at() time.Time     { return e.At }
 func (e Refreshed) at() time.Time   { return e.At }
 func (e StartupOver) at() time.Time { return e.At }
 func (e Ticked) at() time.Time      { return e.At }
+func (e Reported) at() time.Time    { return e.At }
+func (e Failed) at() time.Time      { return e.At }
+func (e Sighted) at() time.Time     { return e.At }

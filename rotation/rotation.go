@@ -113,6 +113,7 @@ const (
 	HoldRegressed  Hold = "regressed"  // older than what was seen before
 	HoldComparing  Hold = "comparing"  // waits for the current version's verdict of this minute
 	HoldPaused     Hold = "paused"     // a person paused this key
+	HoldFailed     Hold = "failed"     // its consumers did not come back with it
 	HoldDelivering Hold = "delivering" // handed to the sinks
 )
 

@@ -1,0 +1,24 @@
+package key_test
+
+import (
+	"testing"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+func TestConsumersAreAKindAndAName(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"unit:app.service": true, "pod:shop/api": true, "host:web-2": true, "container:3f2a": true,
+		"user-unit:ada/app.service": true, "process:ada/gunicorn": true,
+		"": false, "app.service": false, "unit:": false, "service:app": false, "unit:a b": false, "unit:a\nb": false,
+		"pod:api": false, "pod:/api": false, "process:gunicorn": false,
+	} {
+		c, err := key.ParseConsumer(text)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+		if ok && key.NewConsumer(c.Kind(), c.Name()) != c {
+			t.Errorf("%q is %q and %q", text, c.Kind(), c.Name())
+		}
+	}
+}
