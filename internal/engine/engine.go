@@ -89,6 +89,8 @@ type Engine struct {
 	alerts  *desk
 	timers  timers
 
+	adopting sync.Mutex // held while a record of adoptions is changed
+
 	// spawn runs f while Run lasts, and Run waits for it. It is nil before.
 	spawn   func(f func(context.Context))
 	running chan struct{} // closed once spawn is set

@@ -30,6 +30,7 @@ func (k *keyRun) report() report.Key {
 	k.mu.Unlock()
 	r := describe(k.Name, k.Provider, state)
 	r.Optional = k.Optional
+	r.Adoption = k.e.adoptions(k.Name)
 	if len(failing) > 0 {
 		slices.Sort(failing)
 		r.SourceError = failing[0]
@@ -49,7 +50,13 @@ func Remembered(j *journal.Journal) (report.Status, error) {
 		if err := json.Unmarshal(raw, &state); err != nil {
 			return fmt.Errorf("read the journal of key %s: %w", id, err)
 		}
-		s.Keys = append(s.Keys, describe(key.Name(id), "", state))
+		r := describe(key.Name(id), "", state)
+		all, err := store{j}.adoptions(r.Name)
+		if err != nil {
+			return err
+		}
+		r.Adoption = describeAdoptions(all, state)
+		s.Keys = append(s.Keys, r)
 		return nil
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ const (
 	// approval by key name and fingerprint: who overruled what, and why.
 	kindApproval journal.Kind = "approval"
 	kindRotation journal.Kind = "rotation" // trail.Rotation by key name and the fingerprint that came
+	kindAdoption journal.Kind = "adoption" // adoptions by key name
 )
 
 // SinkRecord is what the journal knows of a sink: what livekey wrote, and what
@@ -72,6 +73,15 @@ func (s store) sink(name string) (SinkRecord, error) {
 	return r, nil
 }
 
+// adoptions are never nil.
+func (s store) adoptions(name key.Name) (adoptions, error) {
+	all := adoptions{}
+	if _, err := s.Get(kindAdoption, string(name), &all); err != nil {
+		return nil, fmt.Errorf("read the journal of key %s: %w", name, err)
+	}
+	return all, nil
+}
+
 // adopt makes the journal one of this salt. Under a new salt the fingerprints of
 // before mean nothing; owners, version numbers and pauses stay.
 func (s store) adopt(epoch string) error {
@@ -112,6 +122,9 @@ func (s store) adopt(epoch string) error {
 		if err := s.Put(kindSink, id, SinkRecord{Path: r.Path, Former: r.Former, WrittenAt: r.WrittenAt}); err != nil {
 			return err
 		}
+	}
+	if err := s.Each(kindAdoption, func(id string, _ json.RawMessage) error { return s.Delete(kindAdoption, id) }); err != nil {
+		return err
 	}
 	return s.Sync()
 }

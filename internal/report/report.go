@@ -37,12 +37,14 @@ type Key struct {
 	Older     []Older    `json:"older,omitempty"`
 	Sinks     []Sink     `json:"sinks,omitempty"`
 	// Holders is null where nobody may look.
-	Holders     *Holders  `json:"holders"`
-	Missing     bool      `json:"missing,omitempty"`      // its source has no such record
-	SourceError string    `json:"source_error,omitempty"` // why its source cannot be read now
-	PausedUntil time.Time `json:"paused_until,omitzero"`
-	PauseReason string    `json:"pause_reason,omitempty"` // as whoever paused it said
-	NextProbeAt time.Time `json:"next_probe_at,omitzero"`
+	Holders *Holders `json:"holders"`
+	// Adoption says of each consumer that is known which version it has.
+	Adoption    []Adoption `json:"adoption,omitempty"`
+	Missing     bool       `json:"missing,omitempty"`      // its source has no such record
+	SourceError string     `json:"source_error,omitempty"` // why its source cannot be read now
+	PausedUntil time.Time  `json:"paused_until,omitzero"`
+	PauseReason string     `json:"pause_reason,omitempty"` // as whoever paused it said
+	NextProbeAt time.Time  `json:"next_probe_at,omitzero"`
 }
 
 // Current is the delivered version of a key. Fingerprints are the short form.
@@ -96,6 +98,15 @@ type Holders struct {
 	Current  int       `json:"current"`
 	Older    int       `json:"older"`
 	LookedAt time.Time `json:"looked_at,omitzero"`
+}
+
+// Adoption is the version that one consumer is known to have.
+type Adoption struct {
+	Consumer    key.Consumer `json:"consumer"`
+	Fingerprint string       `json:"fingerprint"`
+	Stage       key.Stage    `json:"stage"` // current: it has adopted what is delivered; empty: a version that is not known any more
+	Since       time.Time    `json:"since"`
+	How         string       `json:"how"` // seen by a scan, said so itself, peer
 }
 
 // Check is what `livekey check` prints.
