@@ -89,6 +89,7 @@ type Sink struct {
 	Name, Kind string
 	Keys       []key.Name // "all" already spelled out, sorted
 	Complete   bool       // delay the first write until every key is there
+	OnChange   OnChange   // who is told
 	Settings   Node       // path, mode, owner, group, dialect, adopt, …: the kind's own
 }
 

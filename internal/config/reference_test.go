@@ -68,6 +68,18 @@ keys:
 	if bare.Sinks["env_file"].Complete != reference.Sinks["app"].Complete {
 		t.Error("configs/reference.yaml states another default for complete")
 	}
+	step := read(t, `
+keys: {A: {from: "env://A", provider: none}}
+sinks: {env_file: {path: /x, keys: all, on_change: {systemd: app.service, health: {url: "http://127.0.0.1:8080/health"}}}}
+`).Sinks["env_file"].OnChange
+	stated := reference.Sinks["app"].OnChange
+	if stated.Steps[0].Action != UnitRestart {
+		t.Error("configs/reference.yaml states another default for action of an env file")
+	}
+	stated.Steps[0].Action = ""
+	if diff := cmp.Diff(step, stated, ignoreNodes); diff != "" {
+		t.Errorf("a default of on_change that configs/reference.yaml states is not the real one (-real +stated):\n%s", diff)
+	}
 }
 
 func TestReferenceShowsEveryField(t *testing.T) {
@@ -78,6 +90,23 @@ func TestReferenceShowsEveryField(t *testing.T) {
 	root, err := Parse("reference.yaml", "", string(text))
 	if err != nil {
 		t.Fatal(err)
+	}
+	onChange := func(n Node) Node { // what several entries show together
+		c, _ := n.field("on_change")
+		return c
+	}
+	sinks, _ := root.field("sinks")
+	app, _ := sinks.field("app")
+	files, _ := sinks.field("files")
+	steps, _ := onChange(files).field("steps")
+	shown := []Node{onChange(app), onChange(files)}
+	for i, item := range target(steps.yaml).Content {
+		shown = append(shown, steps.item(i, item))
+	}
+	for field := range Fields(reflect.TypeFor[onChangeSpec]()) {
+		if !slices.ContainsFunc(shown, func(n Node) bool { return n.has(field) }) {
+			t.Errorf("configs/reference.yaml does not show %s of on_change", field)
+		}
 	}
 	for place, shape := range map[string]any{
 		"":                       top{},

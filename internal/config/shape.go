@@ -11,7 +11,10 @@ import (
 // where they stand: "" is a file, "keys.*" each key. What they leave as a Node has a shape
 // of its own here, or belongs to a kind.
 func Shapes() map[string]any {
-	return map[string]any{"": top{}, "keys.*": keySpec{}, "policy": policySpec{}, "log": Log{}, "providers.*": providerSpec{}}
+	return map[string]any{
+		"": top{}, "keys.*": keySpec{}, "policy": policySpec{}, "log": Log{}, "providers.*": providerSpec{},
+		"sinks.*.on_change": onChangeSpec{}, "sinks.*.on_change.steps": stepSpec{},
+	}
 }
 
 // What names look like, for whoever describes a config.
@@ -35,6 +38,12 @@ func Comments(file, text string) (map[string]string, error) {
 
 func gatherComments(n Node, all map[string]string) {
 	y := target(n.yaml)
+	if y != nil && y.Kind == yaml.SequenceNode {
+		for i, item := range y.Content {
+			gatherComments(n.item(i, item), all)
+		}
+		return
+	}
 	if !isMapping(y) {
 		return
 	}
@@ -44,7 +53,7 @@ func gatherComments(n Node, all map[string]string) {
 		if text := plainComment(name.HeadComment, name.LineComment, value.HeadComment, value.LineComment); text != "" {
 			all[child.path] = text
 		}
-		if value.Kind == yaml.MappingNode {
+		if value.Kind == yaml.MappingNode || value.Kind == yaml.SequenceNode {
 			gatherComments(child, all)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 // Show is the configuration as it holds, defaults filled in, as YAML that Read
-// reads the same, but for the path of an alert's address, which may be a token and
-// is masked. Its order is fixed. It has no secret, because Read takes none.
+// reads the same, but for the path of an alert's or a hook's address, which may be a
+// token and is masked. Its order is fixed. It has no secret, because Read takes none.
 func Show(c *Config) ([]byte, error) {
 	root := mapping(
 		"sources", section(c.Sources, func(s Source) *yaml.Node { return withKind(s.Kind, nil, s.Settings) }),
@@ -68,7 +68,7 @@ func showSink(s Sink) *yaml.Node {
 	for i, name := range s.Keys {
 		names[i] = string(name)
 	}
-	return withKind(s.Kind, mapping("keys", texts(names), "complete", boolean(s.Complete)), s.Settings)
+	return withKind(s.Kind, mapping("keys", texts(names), "complete", boolean(s.Complete), "on_change", showOnChange(s.OnChange)), s.Settings)
 }
 
 // showChannel is a channel whose addresses say the host alone: chat services put

@@ -26,7 +26,7 @@ func (b *builder) buildSinks() {
 			b.take(at.Decode(&sink.Complete))
 		}
 		if at, said := n.field("on_change"); said {
-			b.add(at.nameFault("not supported by this version", "remove it"))
+			sink.OnChange = b.onChange(at)
 		}
 		sink.Keys = b.sinkKeys(n)
 		if ok {

@@ -58,3 +58,54 @@ func (wrapping) Words() []string { return []string{"plain", "base64"} }
 type identity string
 
 func (identity) Words() []string { return []string{"pin", "follow"} }
+
+// StepKind is how a consumer is told that a sink changed.
+type StepKind string
+
+// The kinds of steps of on_change.
+const (
+	StepSystemd StepKind = "systemd"
+	StepSignal  StepKind = "signal"
+	StepExec    StepKind = "exec"
+	StepHTTP    StepKind = "http"
+)
+
+// UnitAction is what systemd is asked to do with a unit. None starts one that does not run.
+type UnitAction string
+
+// What action may be.
+const (
+	UnitRestart         UnitAction = "restart"
+	UnitReload          UnitAction = "reload"
+	UnitReloadOrRestart UnitAction = "reload-or-restart"
+)
+
+// Words are the legal ones.
+func (UnitAction) Words() []string {
+	return []string{string(UnitRestart), string(UnitReload), string(UnitReloadOrRestart)}
+}
+
+// SignalName is a signal that makes a process read again. One that ends it is none:
+// livekey never kills what works.
+type SignalName string
+
+// Words are the legal ones.
+func (SignalName) Words() []string { return []string{"HUP", "USR1", "USR2", "WINCH"} }
+
+// HookMethod is how an address is called.
+type HookMethod string
+
+// Words are the legal ones.
+func (HookMethod) Words() []string { return []string{"POST", "PUT"} }
+
+// OnFailure says what happens after a consumer did not come back with what changed.
+type OnFailure string
+
+// What on_failure may be.
+const (
+	AlertOnly OnFailure = "alert"
+	Revert    OnFailure = "revert" // the version before is delivered again, if it still lives
+)
+
+// Words are the legal ones.
+func (OnFailure) Words() []string { return []string{string(AlertOnly), string(Revert)} }

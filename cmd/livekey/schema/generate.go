@@ -86,7 +86,7 @@ func whole(d describer, reference *config.Config) *jsonschema.Schema {
 		channels.place("alerts", name, reference.Alerts[name].Kind)
 	}
 	set("alerts", channels.add(file.Defs))
-	sinks := section{describer: d, name: "sink", kinds: sinkKinds, at: map[string][]string{}, core: sinkFields, required: []string{"keys"}}
+	sinks := section{describer: d, name: "sink", kinds: sinkKinds, at: map[string][]string{}, core: func() map[string]*jsonschema.Schema { return sinkFields(d) }, required: []string{"keys"}}
 	for _, name := range sorted(reference.Sinks) {
 		sinks.place("sinks", name, reference.Sinks[name].Kind)
 	}
@@ -117,9 +117,10 @@ func keySchema(s *jsonschema.Schema) *jsonschema.Schema {
 }
 
 // sinkFields are those of the core in every sink.
-func sinkFields() map[string]*jsonschema.Schema {
+func sinkFields(d describer) map[string]*jsonschema.Schema {
 	return map[string]*jsonschema.Schema{
-		"complete": {Type: "boolean"},
+		"complete":  {Type: "boolean"},
+		"on_change": onChange(d),
 		"keys": {AnyOf: []*jsonschema.Schema{
 			words("all"), {Type: "array", Items: text(config.KeyNames), MinItems: new(1), UniqueItems: true},
 		}},
