@@ -60,6 +60,9 @@ type Key struct {
 	Policy  rotation.Policy
 	Refresh time.Duration // 0: the source's own
 	Budget  int
+	// Consumers are those that the config declares: the scope of every answer about who
+	// has moved to a new version.
+	Consumers []key.Consumer
 }
 
 // Sink is one sink as the engine sees it.
@@ -88,6 +91,7 @@ type Engine struct {
 	hosts   *hosts
 	alerts  *desk
 	timers  timers
+	trails  trails
 
 	adopting sync.Mutex // held while a record of adoptions is changed
 

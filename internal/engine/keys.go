@@ -151,7 +151,7 @@ func await(ctx context.Context, quiet <-chan struct{}) {
 func (k *keyRun) step(ctx context.Context, ev rotation.Event) {
 	for events := []rotation.Event{ev}; len(events) > 0; events = events[1:] {
 		before, after, actions := k.next(events[0])
-		keep := sync.OnceFunc(func() { k.keep(&before, &after) })
+		keep := sync.OnceFunc(func() { k.keep(events[0], &before, &after) })
 		for _, action := range actions {
 			switch a := action.(type) {
 			case rotation.Check:
@@ -185,10 +185,11 @@ func (k *keyRun) next(ev rotation.Event) (before, after rotation.State, actions 
 }
 
 // keep writes down what an event changed.
-func (k *keyRun) keep(before, after *rotation.State) {
+func (k *keyRun) keep(ev rotation.Event, before, after *rotation.State) {
 	if !reflect.DeepEqual(before.Durable(), after.Durable()) {
 		k.e.keep(k.e.store.Put(kindKey, string(k.Name), *after))
 	}
+	k.trace(ev, before, after)
 	k.logStages(before, after)
 }
 

@@ -11,10 +11,13 @@ import (
 
 // Rotation is one version of a key taking the place of another.
 type Rotation struct {
-	Key   key.Name `json:"key"`
-	From  Version  `json:"from"`
-	To    Version  `json:"to"`
-	Steps []Step   `json:"steps"` // in the order in which they happened
+	Key key.Name `json:"key"`
+	// Number counts the rotations of the key: a version that comes back, comes by another one.
+	Number int       `json:"number"`
+	From   Version   `json:"from"`
+	To     Version   `json:"to"`
+	Began  time.Time `json:"began"` // when the first sink had the new version
+	Steps  []Step    `json:"steps"` // in the order in which they were noted
 }
 
 // Version names one version of the key.
