@@ -41,7 +41,9 @@ func (e *Engine) describeRotation(r trail.Rotation) report.Rotation {
 	if k := e.keys[r.Key]; k != nil {
 		told.Scope = k.Consumers
 	}
-	slices.SortStableFunc(told.Steps, func(a, b trail.Step) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(told.Steps, func(a, b trail.Step) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Where, b.Where))
+	})
 	return told
 }
 

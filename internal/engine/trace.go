@@ -33,7 +33,7 @@ func (k *keyRun) trace(ev rotation.Event, before, after *rotation.State) {
 func (k *keyRun) traceBegin(was, is *rotation.Version) {
 	k.e.note(k.Name, trail.Step{At: is.Delivered, What: trail.Reverted},
 		func(n noted) bool { return n.to == was.Fingerprint && n.from == is.Fingerprint })
-	k.e.begin(k.Name, trailVersion(was), trailVersion(is), is.Delivered)
+	k.e.begin(k.Name, trailVersion(was), trailVersion(is))
 	if !is.Seen.IsZero() {
 		k.e.witness(k.Name, is.Fingerprint, trail.Step{At: is.Seen, What: trail.Seen})
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/trail"
@@ -60,7 +59,7 @@ func (s store) rotations() ([]trail.Rotation, error) {
 
 // begin opens the record of a rotation: from was delivered, to takes its place. The oldest
 // records of the key make room.
-func (e *Engine) begin(name key.Name, from, to trail.Version, at time.Time) {
+func (e *Engine) begin(name key.Name, from, to trail.Version) {
 	e.trails.mu.Lock()
 	defer e.trails.mu.Unlock()
 	known, err := e.trails.of(e.store, name)
@@ -72,7 +71,7 @@ func (e *Engine) begin(name key.Name, from, to trail.Version, at time.Time) {
 	if len(known) > 0 {
 		number = known[len(known)-1].number + 1
 	}
-	r := trail.Rotation{Key: name, Number: number, From: from, To: to, Began: at}
+	r := trail.Rotation{Key: name, Number: number, From: from, To: to, Began: now()}
 	e.keep(e.store.Put(kindRotation, rotationID(name, number), r))
 	known = append(known, noted{number, from.Fingerprint, to.Fingerprint})
 	for len(known) > trail.MaxRotations {
