@@ -69,9 +69,6 @@ func TestARotationLeavesItsEvidence(t *testing.T) {
 		old := w.e.keys["K"].state.Older[0].Fingerprint
 		sighted := rotation.Sighted{At: now(), Holders: map[key.Fingerprint][]key.Consumer{old: {"unit:app.service"}}}
 		w.e.keys["K"].post(sighted)
-		pass(10 * time.Second)
-		w.stop()
-		w.start()
 		pass(5 * time.Minute)
 		sighted.At = now()
 		w.e.keys["K"].post(sighted)
@@ -82,8 +79,16 @@ func TestARotationLeavesItsEvidence(t *testing.T) {
 		}
 		w.issuer.is("v1", key.Dead, key.Invalid, "")
 		pass(24 * time.Hour)
-		w.wantTrail("1 to 2 complete: seen, proved, delivered app, delivered web, held unit:app.service, refused, complete")
-		if r := w.rotations()[0]; r.EndedAt.Before(r.Steps[5].At.Add(time.Hour)) {
+		whole := "1 to 2 complete: seen, proved, delivered app, delivered web, held unit:app.service, refused, complete"
+		w.wantTrail(whole)
+		w.stop()
+		w.start()
+		w.wantTrail(whole)
+		w.rotate("v3")
+		if r := w.rotations(); len(r) != 2 || r[0].Number != 2 {
+			t.Errorf("after a restart: %+v", r)
+		}
+		if r := w.rotations()[1]; r.EndedAt.Before(r.Steps[5].At.Add(time.Hour)) {
 			t.Errorf("complete at %s, %s after the first refusal", r.EndedAt, r.EndedAt.Sub(r.Steps[5].At))
 		}
 	})
