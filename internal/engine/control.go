@@ -80,6 +80,8 @@ func (e *Engine) Resume(name key.Name) error {
 	return nil
 }
 
+var errStarting = errors.New("livekey is still starting: try again in a moment")
+
 func (e *Engine) oneOrAll(name key.Name) ([]*keyRun, error) {
 	if name == "" {
 		return e.named(nil)
@@ -91,7 +93,7 @@ func (e *Engine) named(names []key.Name) ([]*keyRun, error) {
 	select {
 	case <-e.running:
 	default:
-		return nil, errors.New("livekey is still starting: try again in a moment")
+		return nil, errStarting
 	}
 	if len(names) == 0 {
 		names = slices.Sorted(maps.Keys(e.keys))

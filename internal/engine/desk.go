@@ -139,7 +139,7 @@ func (d *desk) resolve(subject string, cause key.Cause, reason string) {
 }
 
 // restless is evidence that changes from one look to the next and is no news.
-var restless = []string{"request_id", "rejections", "detail", "http_status"}
+var restless = []string{"request_id", "rejections", "detail", "http_status", notSeen}
 
 func sameStory(a, b alerts.Data) bool {
 	if a.Summary != b.Summary || a.Severity != b.Severity || !slices.Equal(a.Affected, b.Affected) {
@@ -193,6 +193,14 @@ func (d *desk) copy() map[string]alerts.Data {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return maps.Clone(d.current)
+}
+
+// lookup returns an alert that is open.
+func (d *desk) lookup(subject string, cause key.Cause) (alerts.Data, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	data, open := d.current[subject+"/"+string(cause)]
+	return data, open
 }
 
 // all returns what is open, oldest first.

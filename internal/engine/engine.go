@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/livekey/livekey/alerts"
+	"github.com/livekey/livekey/internal/holders"
 	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
@@ -39,6 +40,8 @@ type Options struct {
 	StartupWait time.Duration
 	Machine     string  // by which this one's polls differ in time from those of others with the same config
 	Count       Counter // nil: nobody counts
+	// Lookers look for holders, one after another. None: nobody does.
+	Lookers []holders.Looker
 	// After is the engine that this one follows, in the same process and on the same
 	// journal, once its Run has returned. Values that no source has any more, those of
 	// old versions above all, come from it. nil: there was none.
@@ -92,6 +95,7 @@ type Engine struct {
 	alerts  *desk
 	timers  timers
 	trails  trails
+	watch   watch
 
 	adopting sync.Mutex // held while a record of adoptions is changed
 
@@ -123,6 +127,7 @@ func New(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.hosts = newHosts(e.alerts)
+	e.watch.begin(o.Lookers, o.After, o.Hasher.Epoch())
 	for _, s := range o.Sinks {
 		run := &sinkRun{Sink: s, e: e, kept: map[key.Name]*entry{}}
 		e.sinks[s.Name] = run
@@ -203,6 +208,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		s.watchDrift()
 	}
 	e.timers.set(e, e.startupEnds, e.startupOver)
+	e.lookIfOwed()
 	e.settled()
 	err := g.Wait()
 	e.prober.Wait()

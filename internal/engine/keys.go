@@ -191,6 +191,7 @@ func (k *keyRun) keep(ev rotation.Event, before, after *rotation.State) {
 	}
 	k.trace(ev, before, after)
 	k.logStages(before, after)
+	k.noticeReplaced(before, after)
 }
 
 func (k *keyRun) check(ctx context.Context, a rotation.Check) (rotation.Checked, bool) {
@@ -218,6 +219,8 @@ func (k *keyRun) act(action rotation.Action) {
 		k.e.alerts.open(k.subject(), k.Name, k.Provider, k.affected(), a)
 	case rotation.Resolve:
 		k.e.alerts.resolve(k.subject(), a.Cause, a.Reason)
+	case rotation.Look:
+		k.e.lookSoon(a.Reason, 0)
 	case rotation.WakeAt:
 		k.e.timers.set(k, a.At, func() { k.post(rotation.Ticked{At: now()}) })
 	}

@@ -17,8 +17,14 @@ import (
 func (e *Engine) Status() report.Status {
 	missing, _ := e.Ready(nil)
 	s := report.Status{Ready: len(missing) == 0, Keys: []report.Key{}, Alerts: e.alerts.all(), Channels: e.alerts.outboxes()}
+	scan, looked := e.scan()
+	seen := e.assign(scan)
 	for _, name := range slices.Sorted(maps.Keys(e.keys)) {
-		s.Keys = append(s.Keys, e.keys[name].report())
+		k := e.keys[name].report()
+		if looked {
+			k.Holders = count(seen[name], scan.At)
+		}
+		s.Keys = append(s.Keys, k)
 	}
 	return s
 }
