@@ -197,7 +197,9 @@ func (e *Engine) sighted(scan holders.Scan, took time.Duration) {
 			slices.Sort(consumers)
 			seen[f] = slices.Compact(consumers)
 		}
-		k.post(rotation.Sighted{At: scan.At, Holders: seen, Blind: len(scan.Unseen) > 0})
+		told := rotation.Sighted{At: scan.At, Holders: seen, Blind: len(scan.Unseen) > 0}
+		e.noteAdoption(name, told)
+		k.post(told)
 	}
 }
 

@@ -210,7 +210,7 @@ func TestWhoSeesLessResolvesNothing(t *testing.T) {
 		"something else is hidden as well": func(l *fakeLooker) { l.blind(nil, "3 files", "the manager of user 1000") },
 	} {
 		t.Run(rule, func(t *testing.T) {
-			watched(t, func(t *testing.T, w *world, l *fakeLooker) {
+			watched(t, func(_ *testing.T, w *world, l *fakeLooker) {
 				if rule == "something else is hidden as well" {
 					l.blind(nil, "3 files")
 				}
@@ -235,7 +235,7 @@ func TestWhoSeesLessResolvesNothing(t *testing.T) {
 }
 
 func TestFewerOfTheSameUnseenIsNoLessSight(t *testing.T) {
-	watched(t, func(t *testing.T, w *world, l *fakeLooker) {
+	watched(t, func(_ *testing.T, w *world, l *fakeLooker) {
 		l.blind(nil, "41 processes of other users")
 		l.has(unit("app.service", "v1"))
 		w.source.set("K", "v2")
