@@ -49,6 +49,8 @@ func Next(p Policy, s State, e Event) (State, []Action) {
 		t.weigh()
 	case Refreshed:
 		t.refreshed()
+	case Reported:
+		t.reported()
 	case StartupOver:
 		t.s.StartOver = true
 		t.weigh()

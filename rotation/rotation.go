@@ -205,3 +205,14 @@ func (s *State) all() []*Version {
 	}
 	return all
 }
+
+// Delivered are the versions that a sink has, may have or had, newest first.
+func (s State) Delivered() []Version {
+	var all []Version
+	for _, v := range []*Version{s.Delivering, s.Current} {
+		if v != nil {
+			all = append(all, *v)
+		}
+	}
+	return append(all, s.Older...)
+}
