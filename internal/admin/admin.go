@@ -6,6 +6,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -28,6 +29,12 @@ type Daemon interface {
 	// Pause proves and alerts, but writes nothing. An empty name means every key.
 	Pause(name key.Name, until time.Time, reason string) error
 	Resume(name key.Name) error
+	// Unauthorized has the issuer of a key asked and its source read, since somebody saw it
+	// refused, and answers what came of it; without wait, what is known so far. A key that
+	// the speaker may not speak for is as unknown as one that is none: ErrNoSuchKey.
+	Unauthorized(ctx context.Context, by Speaker, r Unauthorized, wait bool) (report.Answer, error)
+	// Adopted notes which version a consumer says it has loaded.
+	Adopted(by Speaker, r Adopted) (report.Adoption, error)
 }
 
 // Approval is who approved, and why. Both are kept.
@@ -35,6 +42,12 @@ type Approval struct {
 	By     string `json:"by"`
 	Reason string `json:"reason"`
 }
+
+// ErrNoSuchKey is all that somebody hears of a key that is not his, or is none.
+var ErrNoSuchKey = fmt.Errorf("no such key for you: %w", key.ErrNotFound)
+
+// BadRequest says what is wrong with a request.
+func BadRequest(why string) error { return &badRequest{why} }
 
 // ErrConflict says that the daemon understood and cannot do it in the state it
 // is in: nothing is held, or what is held is dead.

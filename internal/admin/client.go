@@ -35,12 +35,8 @@ func (c *Client) DaemonPID(ctx context.Context) int {
 		return 0
 	}
 	defer func() { _ = conn.Close() }()
-	if u, ok := conn.(*net.UnixConn); ok {
-		if p, ok := peerOf(u); ok {
-			return int(p.pid)
-		}
-	}
-	return 0
+	p, _ := peerOf(conn)
+	return int(p.pid)
 }
 
 // NoDaemonError says that nobody answers on the socket, or that we may not ask.

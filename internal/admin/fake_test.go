@@ -94,6 +94,19 @@ func (d *fakeDaemon) Resume(name key.Name) error {
 	return known(name)
 }
 
+func (d *fakeDaemon) Unauthorized(_ context.Context, by Speaker, r Unauthorized, wait bool) (report.Answer, error) {
+	d.note("unauthorized %s by %+v, wait %t", r.Key, by, wait)
+	if known(key.Name(r.Key)) != nil {
+		return report.Answer{}, ErrNoSuchKey
+	}
+	return report.Answer{Key: key.Name(r.Key), Verdict: report.Fine}, nil
+}
+
+func (d *fakeDaemon) Adopted(by Speaker, r Adopted) (report.Adoption, error) {
+	d.note("adopted %s by %+v", r.Key, by)
+	return report.Adoption{Consumer: r.Consumer}, nil
+}
+
 // start serves d on a fresh socket until the test ends.
 func start(t testing.TB, o Options) *Client {
 	t.Helper()

@@ -57,3 +57,51 @@ func (c *counted) Close() error {
 	defer c.leave()
 	return c.Conn.Close()
 }
+
+// maxUserConns is how many of them one user may have on a socket that is for every user: so
+// many reports at once wait for an answer, and nobody keeps the others out.
+const maxUserConns = 8
+
+// byUser is a listener that hangs up on a user who has too many connections, and on whom
+// the kernel does not know.
+type byUser struct {
+	*limited
+
+	mu    sync.Mutex
+	conns map[uint32]int
+}
+
+func limitUsers(l *limited) *byUser { return &byUser{limited: l, conns: map[uint32]int{}} }
+
+// Accept waits for a connection of a user who may have one more.
+func (l *byUser) Accept() (net.Conn, error) {
+	for {
+		c, err := l.limited.Accept()
+		if err != nil {
+			return nil, err
+		}
+		p, ok := peerOf(c)
+		if ok && l.enter(p.uid) {
+			return &counted{Conn: c, leave: sync.OnceFunc(func() { l.exit(p.uid) })}, nil
+		}
+		_ = c.Close()
+	}
+}
+
+func (l *byUser) enter(uid uint32) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conns[uid] >= maxUserConns {
+		return false
+	}
+	l.conns[uid]++
+	return true
+}
+
+func (l *byUser) exit(uid uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conns[uid]--; l.conns[uid] == 0 {
+		delete(l.conns, uid)
+	}
+}

@@ -17,7 +17,8 @@ import (
 
 const (
 	socketMode = 0o660
-	folderMode = 0o750
+	reportMode = 0o666 // for every consumer: who may speak for which key is asked of the kernel
+	folderMode = 0o711 // everybody passes through to the socket for reports, nobody else may list
 	// Group may use the socket beside the daemon's own user.
 	Group = "livekey-admin"
 	// maxSocketPath is what sun_path of unix(7) holds, less the final zero.
@@ -28,10 +29,13 @@ const (
 // ErrInUse says that another daemon answers on the socket.
 var ErrInUse = errors.New("another livekey answers on this socket")
 
+// ReportSocket is where consumers report: in the folder of the daemon's own socket.
+func ReportSocket(socket string) string { return filepath.Join(filepath.Dir(socket), "report.sock") }
+
 // listen makes the socket at path. The file has its mode and group before it
 // has its name: it is bound under another one and renamed, which also replaces
 // what a daemon that was killed left behind.
-func listen(ctx context.Context, path string) (*net.UnixListener, error) {
+func listen(ctx context.Context, path string, mode fs.FileMode) (*net.UnixListener, error) {
 	fresh := filepath.Join(filepath.Dir(path), ".new") // no longer than path, whose length is limited
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("listen on socket %s: the path has %d bytes, %d are possible: set a shorter `socket:`",
@@ -51,14 +55,14 @@ func listen(ctx context.Context, path string) (*net.UnixListener, error) {
 		return nil, fmt.Errorf("listen on socket: %w", err)
 	}
 	l.SetUnlinkOnClose(false) // it would unlink the name it was bound under
-	if err := publish(fresh, path); err != nil {
+	if err := publish(fresh, path, mode); err != nil {
 		return nil, errors.Join(err, l.Close(), os.Remove(fresh))
 	}
 	return l, nil
 }
 
-func publish(fresh, path string) error {
-	if err := os.Chmod(fresh, socketMode); err != nil {
+func publish(fresh, path string, mode fs.FileMode) error {
+	if err := os.Chmod(fresh, mode); err != nil {
 		return fmt.Errorf("set mode of socket: %w", err)
 	}
 	shareWithGroup(fresh)

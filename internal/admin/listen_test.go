@@ -28,7 +28,7 @@ func TestSocketIsNeverTooWide(t *testing.T) {
 	startAt(t, socket, options())
 	for path, want := range map[string]fs.FileMode{
 		socket:               fs.ModeSocket | 0o660,
-		filepath.Dir(socket): fs.ModeDir | 0o750,
+		filepath.Dir(socket): fs.ModeDir | 0o711,
 	} {
 		info, err := os.Lstat(path)
 		if err != nil || info.Mode() != want {
@@ -54,7 +54,7 @@ func TestSocketOfALivingDaemonStays(t *testing.T) {
 
 func TestSocketOfADeadDaemonIsReplaced(t *testing.T) {
 	socket := socketIn(t)
-	l, err := listen(t.Context(), socket)
+	l, err := listen(t.Context(), socket, socketMode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestSocketGoesWithItsServer(t *testing.T) {
 				if err := os.Remove(socket); err != nil {
 					t.Fatal(err)
 				}
-				next, err := listen(t.Context(), socket)
+				next, err := listen(t.Context(), socket, socketMode)
 				if err != nil {
 					t.Fatal(err)
 				}

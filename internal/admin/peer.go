@@ -9,22 +9,32 @@ import (
 
 // peer is the process at the other end, as the kernel knows it.
 type peer struct {
-	uid uint32
-	pid int32
+	uid, gid uint32
+	pid      int32 // 0: it is in another pid namespace
+	groups   []uint32
 }
 
 type peerKey struct{}
 
 func withPeer(ctx context.Context, c net.Conn) context.Context {
-	if of, ok := c.(*counted); ok {
-		c = of.Conn
-	}
-	if u, ok := c.(*net.UnixConn); ok {
-		if p, ok := peerOf(u); ok {
-			return context.WithValue(ctx, peerKey{}, p)
-		}
+	if p, ok := peerOf(c); ok {
+		return context.WithValue(ctx, peerKey{}, p)
 	}
 	return ctx
+}
+
+// peerOf asks the kernel who is at the other end; it is not ok where it has no word for it.
+func peerOf(c net.Conn) (peer, bool) {
+	for {
+		switch of := c.(type) {
+		case *counted:
+			c = of.Conn
+		case *net.UnixConn:
+			return credentials(of)
+		default:
+			return peer{}, false
+		}
+	}
 }
 
 // name is the user's name, or "uid N" where the system has no name for it.

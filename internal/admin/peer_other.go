@@ -4,4 +4,4 @@ package admin
 
 import "net"
 
-func peerOf(*net.UnixConn) (peer, bool) { return peer{}, false }
+func credentials(*net.UnixConn) (peer, bool) { return peer{}, false }

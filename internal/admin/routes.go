@@ -29,6 +29,7 @@ func (s *Server) socketHandler() http.Handler {
 	v1("POST /v1/approve", s.approve)
 	v1("POST /v1/pause", s.pause)
 	v1("POST /v1/resume", s.resume)
+	s.reports(mux)
 	return guard(mux)
 }
 

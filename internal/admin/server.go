@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,12 +37,13 @@ type Options struct {
 	Metrics http.Handler
 }
 
-// Server answers at one address: on the socket everything, over TCP /live, /ready and
-// /metrics.
+// Server answers at one address: on the socket everything, on the one for reports those
+// alone, over TCP /live, /ready and /metrics.
 type Server struct {
 	o       Options
 	l       net.Listener
 	handler http.Handler
+	public  bool        // every user of the machine may connect
 	socket  string      // its path; empty: TCP
 	own     os.FileInfo // the socket as we made it
 }
@@ -49,12 +51,30 @@ type Server struct {
 // Listen takes the socket. An error wraps ErrInUse if another daemon answers there.
 // ctx bounds Listen alone, not what it returns.
 func Listen(ctx context.Context, socket string, o Options) (*Server, error) {
-	l, err := listen(ctx, socket)
+	s, err := listenUnix(ctx, socket, socketMode, o)
+	if err != nil {
+		return nil, err
+	}
+	s.l, s.handler = limit(s.l), s.socketHandler()
+	return s, nil
+}
+
+// ListenReports is Listen for the socket on which consumers report, and nothing else.
+func ListenReports(ctx context.Context, socket string, o Options) (*Server, error) {
+	s, err := listenUnix(ctx, socket, reportMode, o)
+	if err != nil {
+		return nil, err
+	}
+	s.l, s.handler, s.public = limitUsers(limit(s.l)), s.reportHandler(), true
+	return s, nil
+}
+
+func listenUnix(ctx context.Context, socket string, mode fs.FileMode, o Options) (*Server, error) {
+	l, err := listen(ctx, socket, mode)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{o: o, l: l, socket: socket}
-	s.handler = s.socketHandler()
 	if s.own, err = os.Lstat(socket); err != nil {
 		return nil, errors.Join(fmt.Errorf("look at socket: %w", err), l.Close())
 	}
@@ -68,7 +88,7 @@ func ListenTCP(ctx context.Context, address string, o Options) (*Server, error) 
 	if err != nil {
 		return nil, fmt.Errorf("listen on metrics address: %w", err)
 	}
-	s := &Server{o: o, l: l}
+	s := &Server{o: o, l: limit(l)}
 	s.handler = s.healthHandler(address)
 	return s, nil
 }
@@ -94,8 +114,9 @@ func (s *Server) serve(ctx context.Context, g *errgroup.Group) {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withPeer,
 	}
+	srv.SetKeepAlivesEnabled(!s.public) // a connection that says nothing ends soon
 	g.Go(func() error {
-		if err := srv.Serve(limit(s.l)); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(s.l); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %s: %w", s.l.Addr().Network(), err)
 		}
 		return nil

@@ -43,7 +43,7 @@ type errorAnswer struct {
 
 // A request that can be read can still ask for nothing.
 type request interface {
-	refreshRequest | approveRequest | pauseRequest | resumeRequest
+	refreshRequest | approveRequest | pauseRequest | resumeRequest | Unauthorized | Adopted
 	check() error
 }
 

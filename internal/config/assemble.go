@@ -88,7 +88,10 @@ func (b *builder) file(n Node) {
 	b.once(n, "startup_wait", "state_dir", "salt_file", "socket", "metrics")
 	b.absolute(n, "state_dir", c.StateDir)
 	b.absolute(n, "socket", c.Socket)
-	if len(c.Socket) > maxSocketPath {
+	switch beside := filepath.Join(filepath.Dir(c.Socket), "report.sock"); {
+	case c.Socket == beside:
+		b.add(n.fault("socket", "report.sock is the name of the socket for reports, in the same folder", ""))
+	case max(len(c.Socket), len(beside)) > maxSocketPath:
 		b.add(n.fault("socket", "longer than the 107 bytes that a socket's path may have", ""))
 	}
 	if c.SaltFile != "" {
