@@ -130,7 +130,7 @@ func (a *app) root() *cobra.Command {
 		"the config `FILE`; by default /etc/livekey/livekey.yaml,\nthen $XDG_CONFIG_HOME/livekey/livekey.yaml")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		a.run(), a.once(), a.check(), a.plan(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(),
+		a.run(), a.once(), a.check(), a.plan(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(), a.report(),
 		a.clean(), a.drill(), a.version(), a.config(), a.providers(), a.alerts(), a.man(),
 	)
 	group(root)

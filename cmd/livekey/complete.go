@@ -17,7 +17,7 @@ type suggester func() []string
 // completions lets the shell complete names of the config and of the catalog.
 func (a *app) completions(root *cobra.Command) {
 	for name, names := range map[string]suggester{
-		"check": a.keyNames, "refresh": a.keyNames, "approve": a.keyNames, "pause": a.keyNames, "resume": a.keyNames,
+		"check": a.keyNames, "refresh": a.keyNames, "approve": a.keyNames, "pause": a.keyNames, "resume": a.keyNames, "report": a.keyNames,
 		"wait": a.sinkNames, "providers": a.providerNames, "alerts test": a.channelNames,
 	} {
 		if cmd, _, err := root.Find(strings.Fields(name)); err == nil {

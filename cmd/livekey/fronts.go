@@ -11,8 +11,8 @@ import (
 	"github.com/livekey/livekey/internal/config"
 )
 
-// fronts are the addresses at which the daemon answers: its socket and, where the
-// config says so, one over TCP.
+// fronts are the addresses at which the daemon answers: its socket, the one for reports
+// and, where the config says so, one over TCP.
 type fronts struct {
 	options admin.Options
 	g       *errgroup.Group // what serves
@@ -28,7 +28,7 @@ type front struct {
 }
 
 func addresses(cfg *config.Config) []address {
-	all := []address{{"unix", cfg.Socket}}
+	all := []address{{"unix", cfg.Socket}, {"reports", admin.ReportSocket(cfg.Socket)}}
 	if cfg.Metrics != "" {
 		all = append(all, address{"tcp", cfg.Metrics})
 	}
@@ -57,10 +57,14 @@ func (f *fronts) listen(ctx context.Context, cfg *config.Config) error {
 }
 
 func (a address) listen(ctx context.Context, o admin.Options) (*admin.Server, error) {
-	if a.network == "unix" {
+	switch a.network {
+	case "unix":
 		return admin.Listen(ctx, a.at, o)
+	case "reports":
+		return admin.ListenReports(ctx, a.at, o)
+	default:
+		return admin.ListenTCP(ctx, a.at, o)
 	}
-	return admin.ListenTCP(ctx, a.at, o)
 }
 
 // serve answers at the addresses of cfg until ctx ends, and leaves the others.

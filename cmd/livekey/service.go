@@ -223,6 +223,27 @@ func (s *service) Resume(name key.Name) error {
 	return s.now.Load().Resume(name)
 }
 
+// Unauthorized begins under the lock and waits outside of it: a reload need not wait for
+// the answer of an issuer.
+func (s *service) Unauthorized(ctx context.Context, by admin.Speaker, r admin.Unauthorized, wait bool) (report.Answer, error) {
+	s.swap.RLock()
+	q, err := s.now.Load().Inquire(by, r) //nolint:contextcheck // an alert is told also while livekey stops
+	s.swap.RUnlock()
+	if err != nil {
+		return report.Answer{}, err
+	}
+	if wait {
+		q.Wait(ctx)
+	}
+	return q.Answer(), nil
+}
+
+func (s *service) Adopted(by admin.Speaker, r admin.Adopted) (report.Adoption, error) {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	return s.now.Load().Adopted(by, r)
+}
+
 // close gives up what was listened at and never served.
 func (s *service) close() error {
 	var errs []error

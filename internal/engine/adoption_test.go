@@ -71,7 +71,7 @@ func TestAdoption(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
+			bubble(t, func(_ *testing.T, w *world) {
 				old, current := w.fresh()
 				defer w.stop()
 				for _, held := range c.seen(old, current) {
@@ -84,7 +84,7 @@ func TestAdoption(t *testing.T) {
 }
 
 func TestARotationMakesEveryAdoptionOneOfBefore(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		_, current := w.fresh()
 		defer func() { w.stop() }()
 		w.e.adopted("K", "unit:a", current, byItself)
@@ -140,7 +140,7 @@ func TestAnAdoptionIsWrittenOnceAndIsAStepOfItsRotation(t *testing.T) {
 }
 
 func TestAKeyOfOneVersionHasNoRecordOfAdoption(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		w.issuer.is("v1", key.Live, key.Valid, "ours")
 		w.source.set("K", "v1")
 		w.start()

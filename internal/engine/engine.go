@@ -40,6 +40,9 @@ type Options struct {
 	StartupWait time.Duration
 	Machine     string  // by which this one's polls differ in time from those of others with the same config
 	Count       Counter // nil: nobody counts
+	// Attribute is the consumer that a process of this user belongs to, "" if nobody can
+	// see. nil: nobody looks.
+	Attribute func(pid int, uid uint32) key.Consumer
 	// Lookers look for holders, one after another. None: nobody does.
 	Lookers []holders.Looker
 	// After is the engine that this one follows, in the same process and on the same
@@ -97,7 +100,9 @@ type Engine struct {
 	trails  trails
 	watch   watch
 
-	adopting sync.Mutex // held while a record of adoptions is changed
+	attribute func(pid int, uid uint32) key.Consumer
+	reports   reports
+	adopting  sync.Mutex // held while a record of adoptions is changed
 
 	// spawn runs f while Run lasts, and Run waits for it. It is nil before.
 	spawn   func(f func(context.Context))
@@ -112,10 +117,11 @@ type Engine struct {
 func New(o Options) (*Engine, error) {
 	e := &Engine{
 		log: o.Log, prober: o.Prober, hasher: o.Hasher, store: store{o.Journal}, startupWait: o.StartupWait,
-		count: o.Count, machine: o.Machine,
+		count: o.Count, machine: o.Machine, attribute: o.Attribute,
 		keys: map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
 		running: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}),
 	}
+	e.reports.inherit(o.After)
 	if e.count == nil {
 		e.count = uncounted{}
 	}

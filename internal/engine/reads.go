@@ -59,6 +59,9 @@ type location struct {
 	failed   time.Time   // first failure in a row
 	tried    atomic.Bool // its keys have heard of a read in this run, whatever came of it
 	seen     sight
+
+	hopeful []chan struct{} // closed when the next read that begins has ended
+	reading []chan struct{} // closed when the one that is under way has
 }
 
 // activity is what happens to a location.
@@ -123,6 +126,16 @@ func (s *sourceRun) watch(ctx context.Context, w sources.Watcher) {
 		case <-time.After(watchRetry):
 		}
 	}
+}
+
+// nextRead is closed once the keys have heard of the next read of loc that begins.
+func (s *sourceRun) nextRead(loc key.Location) <-chan struct{} {
+	heard := make(chan struct{})
+	s.mu.Lock()
+	l := s.locations[loc]
+	l.hopeful = append(l.hopeful, heard)
+	s.mu.Unlock()
+	return heard
 }
 
 // request reads loc now, or once more if it is being read in this moment.
@@ -227,6 +240,7 @@ func (s *sourceRun) take(ctx context.Context) []*location {
 	s.waiting = slices.Delete(s.waiting, 0, n)
 	for _, l := range batch {
 		l.is = isReading
+		l.reading, l.hopeful = l.hopeful, nil
 	}
 	return batch
 }
@@ -253,6 +267,8 @@ func (s *sourceRun) done(ctx context.Context, l *location, rec sources.Record, e
 	at := now()
 	same := l.look(s.seed, rec, err)
 	s.mu.Lock()
+	waiting := l.reading
+	l.reading = nil
 	if err == nil || errors.Is(err, key.ErrNotFound) {
 		s.answered(l, at, rec.Expires)
 	} else {
@@ -269,6 +285,9 @@ func (s *sourceRun) done(ctx context.Context, l *location, rec sources.Record, e
 		k.read(l.loc, rec, same, err)
 	}
 	l.tried.Store(true)
+	for _, heard := range waiting {
+		close(heard)
+	}
 	s.tell(at, err)
 	s.e.settled()
 }
