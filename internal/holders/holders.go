@@ -77,17 +77,18 @@ type Looker interface {
 	Look(ctx context.Context, w Wanted) (Scan, error)
 }
 
-// Consumer is who a sighting belongs to, the widest that is restarted as one; "" of a file.
+// Consumer is who a sighting belongs to, the widest that is restarted as one; "" of a
+// file. A container that has a unit is one that the unit starts.
 func (s Sighting) Consumer() key.Consumer {
 	switch {
 	case s.Pod != "":
 		return key.NewConsumer(key.ConsumerPod, s.Pod)
-	case s.Container != "":
-		return key.NewConsumer(key.ConsumerContainer, s.Container)
 	case s.UserUnit != "":
 		return key.NewConsumer(key.ConsumerUserUnit, s.User+"/"+s.UserUnit)
 	case s.Unit != "":
 		return key.NewConsumer(key.ConsumerUnit, s.Unit)
+	case s.Container != "":
+		return key.NewConsumer(key.ConsumerContainer, s.Container)
 	case s.PID != 0:
 		return key.NewConsumer(key.ConsumerProcess, s.User+"/"+s.Command)
 	default:

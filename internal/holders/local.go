@@ -1,0 +1,49 @@
+package holders
+
+import (
+	"github.com/livekey/livekey/internal/key"
+)
+
+// Options are where a Local looks.
+type Options struct {
+	Proc  string   // where procfs is mounted; /proc if empty
+	Files []string // globs of files that are searched too: holders.files
+}
+
+// Local looks at the machine that it runs on, as far as its user may: at the environment
+// of every process, and at the files of Options.
+type Local struct{ opt Options }
+
+// NewLocal does no I/O. What its user may not see is found out by each look.
+func NewLocal(opt Options) *Local {
+	if opt.Proc == "" {
+		opt.Proc = "/proc"
+	}
+	return &Local{opt}
+}
+
+// hit is a wanted fingerprint and the variable that has it.
+type hit struct {
+	print    key.Fingerprint
+	variable string
+}
+
+// maxHits is how many sightings one process or file can cause: a number that no honest
+// one reaches.
+const maxHits = 64
+
+// maxName is the length of a variable's name, in bytes, that is told.
+const maxName = 128
+
+// nameOf is how a variable is told: its name comes from outside.
+func nameOf(b []byte) string {
+	if len(b) > maxName {
+		return "(a name too long)"
+	}
+	for _, c := range b {
+		if c <= ' ' || c > '~' {
+			return "(a name not printable)"
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,44 @@
+package holders
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os/user"
+	"slices"
+	"strconv"
+)
+
+// users are names by uid, each looked up once.
+type users map[int]string
+
+// name is the uid in digits where nobody has it, as in a container's own range.
+func (u users) name(uid int) string {
+	name, ok := u[uid]
+	if !ok {
+		name = strconv.Itoa(uid)
+		if found, err := user.LookupId(name); err == nil && found.Username != "" {
+			name = found.Username
+		}
+		u[uid] = name
+	}
+	return name
+}
+
+// unseen counts, by user, the processes that did not show their environment.
+type unseen map[int]int
+
+func (u unseen) count(uid int) { u[uid]++ }
+
+// lines are in the order of the users' names.
+func (u unseen) lines(names users) (lines []string) {
+	byName := func(a, b int) int { return cmp.Compare(names.name(a), names.name(b)) }
+	for _, uid := range slices.SortedFunc(maps.Keys(u), byName) {
+		n, whose := u[uid], "processes"
+		if n == 1 {
+			whose = "process"
+		}
+		lines = append(lines, fmt.Sprintf("%d %s of user %s: livekey may not read their environment", n, whose, names.name(uid)))
+	}
+	return lines
+}
