@@ -35,7 +35,13 @@ type Refetch struct{ Reason string }
 type Deliver struct {
 	Fingerprint key.Fingerprint
 	Exception   Exception
+	EmptyOnly   bool // although it is proved, it replaces nothing
 	Reason      string
+}
+
+// FillsOnly says that the version may fill an empty sink, and replaces nothing.
+func (d Deliver) FillsOnly() bool {
+	return d.EmptyOnly || d.Exception == KnownLive || d.Exception == PublishIfEmpty
 }
 
 // Exception names the way to a sink without a live answer.
@@ -49,22 +55,20 @@ const (
 	PublishIfEmpty Exception = "publish_if_empty"
 )
 
-// FillsOnly says that a version delivered by this exception may fill an empty
-// sink, and replaces nothing.
-func (e Exception) FillsOnly() bool { return e == KnownLive || e == PublishIfEmpty }
-
 // Withdraw: what was handed to the sinks is not to be written any more.
 type Withdraw struct {
 	Fingerprint key.Fingerprint
 	Reason      string
 }
 
-// Open: tell somebody, or tell what changed. One alert is open per cause.
+// Open: tell somebody, or tell what changed. One alert is open per cause. Affected are
+// consumers, besides the sinks of the key.
 type Open struct {
 	Cause    key.Cause
 	Severity key.Severity
 	Summary  string
 	Evidence map[string]string
+	Affected []string
 	Actions  []string
 }
 

@@ -21,7 +21,7 @@ func (t *turn) fetched(e Fetched) {
 	case t.s.Current != nil && t.s.Current.Fingerprint == e.Fingerprint:
 		// Equal bytes are the same version, whatever the backend calls it now.
 		c := t.s.Current
-		c.ID, c.Number = e.Version, e.Number
+		c.ID, c.Number, c.Parts = e.Version, e.Number, e.Parts
 		t.forgetCandidate("the source has the delivered version again")
 		if c.Latest.Reason == key.NotYetAsked { // its bytes were nowhere to be had before
 			t.check(c, Candidate, "its bytes are at hand again")
@@ -50,8 +50,11 @@ func (t *turn) forgetCandidate(reason string) {
 func (t *turn) newCandidate(e Fetched) {
 	t.forgetCandidate("the source has another version now")
 	c := &Version{
-		ID: e.Version, Fingerprint: e.Fingerprint, Number: e.Number,
+		ID: e.Version, Fingerprint: e.Fingerprint, Number: e.Number, Parts: e.Parts,
 		Seen: t.now, SeenLast: t.now, Reads: 1,
+	}
+	if old := t.s.old(e.Fingerprint); old != nil {
+		c.Failed = old.Failed
 	}
 	t.s.Candidate = c
 	switch {
@@ -75,7 +78,7 @@ func (t *turn) malformed(c *Version, fault key.Verdict) {
 // seenAgain is a read that agrees with the one before.
 func (t *turn) seenAgain(e Fetched) {
 	c := t.s.Candidate
-	c.ID = e.Version
+	c.ID, c.Parts = e.Version, e.Parts
 	c.Reads++
 	first := c.SeenLast.IsZero() // since this start
 	c.SeenLast = t.now
@@ -177,6 +180,8 @@ func (t *turn) judge(c *Version) {
 	case why == HoldMisplaced:
 		t.hold(c, why)
 		t.do(t.misplacedAlert(c, field))
+	case why == HoldFailed: // told of by the sink whose consumers they are
+		t.hold(c, why)
 	case why == HoldComparing:
 		c.Hold = why
 		t.check(t.s.Current, Candidate, "a candidate is to be compared with it")
@@ -203,6 +208,9 @@ func (t *turn) judge(c *Version) {
 func (t *turn) obstacle(c *Version) (why Hold, field string) {
 	if c.Approved {
 		return HoldNone, ""
+	}
+	if c.Failed != "" {
+		return HoldFailed, ""
 	}
 	if field, ok := t.sameOwner(c.Last.Identity); !ok {
 		return HoldMisplaced, field
@@ -263,8 +271,11 @@ func (t *turn) sameOwner(id key.Identity) (field string, ok bool) {
 
 // handOver gives a proved candidate to the sinks.
 func (t *turn) handOver(c *Version) {
-	if d := t.s.Delivering; d != nil && d != c {
-		t.pushOlder(*d)
+	if d := t.s.Delivering; d != c {
+		t.s.Reverting = time.Time{} // whatever was to be put back, this is better
+		if d != nil {
+			t.pushOlder(*d)
+		}
 	}
 	exception, reason := Proven, "proved"
 	if c.Last.Reason == key.NoProvider {
@@ -279,14 +290,20 @@ func (t *turn) handOver(c *Version) {
 	t.do(Deliver{Fingerprint: c.Fingerprint, Exception: exception, Reason: reason})
 }
 
-// approved lets a person overrule rank, owner and number, never the issuer.
+// approved lets a person overrule rank, owner, number and consumers that failed, never
+// the issuer.
 func (t *turn) approved(e Approved) {
-	c := t.s.Candidate
-	if c == nil || (e.Version != "" && e.Version != c.ID) || !c.Hold.Approvable() {
+	c, why := t.s.Approvable(e.Version)
+	if c == nil {
 		return
 	}
-	c.Approved = true
-	if c.Hold == HoldRegressed {
+	c.Failed = ""
+	if c == t.s.Current {
+		t.s.Reverting = time.Time{}
+	} else {
+		c.Approved = true
+	}
+	if why == HoldRegressed {
 		c.Hold, c.Reread = HoldNone, time.Time{}
 	}
 	t.check(c, Candidate, "approved by a person")
@@ -294,7 +311,7 @@ func (t *turn) approved(e Approved) {
 
 // Approvable says whether a person may overrule this hold.
 func (h Hold) Approvable() bool {
-	return h == HoldWorse || h == HoldMisplaced || h == HoldRegressed
+	return h == HoldWorse || h == HoldMisplaced || h == HoldRegressed || h == HoldFailed
 }
 
 // outdated renews a proof that a sink is waiting for.

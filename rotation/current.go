@@ -21,7 +21,7 @@ func (t *turn) checked(e Checked) {
 		}
 	}
 	if v := t.s.old(e.Verdict.Fingerprint); v != nil {
-		t.oldChecked(v, e.Verdict)
+		t.oldChecked(v, e)
 	}
 	switch v := t.s.Find(e.Verdict.Fingerprint); v {
 	case nil: // a version that nobody follows any more
@@ -32,6 +32,7 @@ func (t *turn) checked(e Checked) {
 	case t.s.Current:
 		t.currentChecked(v, e)
 	}
+	t.goBack()
 }
 
 // deliveringChecked renews the proof that a slow sink waits for, or takes the
@@ -39,6 +40,10 @@ func (t *turn) checked(e Checked) {
 func (t *turn) deliveringChecked(d *Version, v key.Verdict) {
 	lives := v.Outcome == key.Live || v.Reason == key.NoProvider
 	if !lives && v.Outcome != key.Dead {
+		if since := t.s.Reverting; !since.IsZero() && t.now.Sub(since) >= revertWithin {
+			t.takeBack("nobody can say whether it still lives", HoldNone)
+			return
+		}
 		d.Due = t.retry(d.Attempt, retryBase, v.RetryAfter)
 		d.Attempt++
 		return
@@ -62,12 +67,19 @@ func (t *turn) deliveringChecked(d *Version, v key.Verdict) {
 }
 
 // takeBack makes what no sink has written yet a candidate again, unless the
-// source has moved on. A sink may be writing it in this moment: it is watched.
+// source has moved on. A sink may be writing it in this moment: it is watched. A
+// predecessor that was to be put back is what it was.
 func (t *turn) takeBack(reason string, why Hold) {
 	d := t.s.Delivering
 	t.do(Withdraw{Fingerprint: d.Fingerprint, Reason: reason})
 	t.s.Delivering = nil
 	t.pushOlder(*d)
+	if !t.s.Reverting.IsZero() {
+		if why != HoldPaused {
+			t.s.Reverting = time.Time{}
+		}
+		return
+	}
 	if t.s.Candidate == nil {
 		t.s.Candidate = d
 		t.hold(d, why)

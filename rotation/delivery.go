@@ -13,7 +13,7 @@ func (t *turn) delivered(e Delivered) {
 	case t.s.Delivering != nil && t.s.Delivering.Fingerprint == e.Fingerprint:
 		t.promote(t.s.Delivering, e)
 		t.s.Delivering = nil
-	case t.s.Candidate != nil && t.s.Candidate.Fingerprint == e.Fingerprint:
+	case t.s.Candidate != nil && t.s.Candidate.Fingerprint == e.Fingerprint && !t.s.Was(e.Fingerprint):
 		t.promote(t.s.Candidate, e) // published unproved, or written in the moment of a pause
 		t.s.Candidate = nil
 	case t.s.Current != nil && t.s.Current.Fingerprint == e.Fingerprint:
@@ -26,7 +26,13 @@ func (t *turn) delivered(e Delivered) {
 		return
 	}
 	t.s.Lacking = e.Lacking
-	if e.Lacking != LackingNothing {
+	t.replaced()
+}
+
+// replaced takes note that every sink has the current version, if that is so: what was
+// delivered before is in none any more.
+func (t *turn) replaced() {
+	if t.s.Lacking != LackingNothing || t.s.Delivering != nil {
 		return
 	}
 	var kept []Version
@@ -36,6 +42,10 @@ func (t *turn) delivered(e Delivered) {
 		}
 		if v.Replaced.IsZero() {
 			v.Replaced = t.now
+			if v.Early != nil {
+				t.do(Look{Reason: "a version that was revoked early is in no sink any more"})
+			}
+			v.Due = t.oldDue(&v)
 		}
 		kept = append(kept, v)
 	}
@@ -55,17 +65,21 @@ func (t *turn) overtaken(f key.Fingerprint) {
 
 func (t *turn) promote(v *Version, e Delivered) {
 	if old := t.s.Current; old != nil {
-		t.pushOlder(*old)
+		t.makeWay(*old)
 	}
-	t.drop(v.Fingerprint)
+	if t.s.old(v.Fingerprint) != nil {
+		t.drop(v.Fingerprint)
+		t.tellOld("it is delivered again")
+	}
 	approved := v.Approved
 	v.Hold, v.Approved, v.Retired, v.Replaced = HoldNone, false, false, time.Time{}
+	v.Early, v.Ended, v.Unwatched = nil, false, false
 	v.Delivered, v.Unproved = t.now, e.Unproved
 	v.Rejections, v.RejectedFirst, v.Attempt, v.Reread = 0, time.Time{}, 0, time.Time{}
 	v.Due = schedule.NextCheck(t.now, v.Last.ExpiresAt, t.p.Probe, t.p.Phase)
 	t.s.Current, t.s.Dead = v, false
-	if approved { // the person chose this owner
-		t.s.Identity = nil
+	if approved { // the person chose this owner, and knew who failed
+		t.s.Identity, v.Failed = nil, ""
 	}
 	if v.Number > 0 { // a lower number that got here was meant
 		t.s.Highest = v.Number
@@ -101,6 +115,7 @@ func (t *turn) lacked(e Lacked) {
 	if t.s.Lacking != LackingAll || e.How == LackingNothing {
 		t.s.Lacking = e.How
 	}
+	t.replaced()
 	if c := t.s.Current; c != nil && e.How != LackingNothing {
 		t.check(c, Candidate, "a sink lacks the current version")
 	}
@@ -108,12 +123,14 @@ func (t *turn) lacked(e Lacked) {
 }
 
 // refill delivers the current version, just proved, to the sinks that lack it,
-// unless its successor is on the way to them.
+// unless its successor is on the way to them. One that consumers failed on is better
+// than an empty sink, and than nothing else.
 func (t *turn) refill(how Exception) {
-	if t.s.Lacking == LackingNothing || t.s.Delivering != nil || t.paused() {
+	c := t.s.Current
+	if t.s.Lacking == LackingNothing || t.s.Delivering != nil || t.paused() || c.Failed != "" && t.s.Lacking != LackingAll {
 		return
 	}
-	t.do(Deliver{Fingerprint: t.s.Current.Fingerprint, Exception: how, Reason: "a sink lacks the current version"})
+	t.do(Deliver{Fingerprint: c.Fingerprint, Exception: how, EmptyOnly: c.Failed != "", Reason: "a sink lacks the current version"})
 }
 
 // fillEmpty uses the exceptions for an empty sink: a version that the journal

@@ -19,6 +19,7 @@ type Fetched struct {
 	Version     key.Version
 	Number      int64 // 0: this backend has none
 	Fingerprint key.Fingerprint
+	Parts       []key.Fingerprint // of a key of several parts, sorted
 	Fault       *key.Verdict
 }
 
@@ -28,11 +29,13 @@ type Vanished struct {
 	Detail string
 }
 
-// Checked: an issuer was asked about Verdict.Fingerprint.
+// Checked: an issuer was asked about Verdict.Fingerprint. Lost says that it was not,
+// since nobody has the bytes any more.
 type Checked struct {
 	At      time.Time
 	Verdict key.Verdict
 	Issuer  Issuer
+	Lost    bool
 }
 
 // Issuer is what the other keys at the same host say about the issuer itself.

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,11 +42,18 @@ type world struct {
 	ever    []key.Fingerprint               // delivered, in order
 	gone    map[key.Fingerprint]bool        // retired, or beyond the ten
 	okayed  map[key.Fingerprint]bool        // approved by a person
+	failed  map[key.Fingerprint]bool        // consumers failed on it, and nobody approved it since
+	early   bool                            // revoked_early is open
+	refused map[key.Fingerprint]time.Time   // since when an old version is refused, in a row
+	ended   map[key.Fingerprint]bool        // its rotation was called complete
 	queue   []Event
 	busy    bool
 }
 
-const versions = 8
+const (
+	versions = 8
+	kinds    = 25 // of steps
+)
 
 func fp(i int) key.Fingerprint { return key.Fingerprint(fmt.Sprintf("%064d", i)) }
 
@@ -53,6 +61,7 @@ func newWorld(t *rapid.T, p Policy) *world {
 	w := &world{
 		t: t, p: p, now: t0, source: -1, road: "open", truth: map[int]string{},
 		answers: map[key.Fingerprint]key.Verdict{}, gone: map[key.Fingerprint]bool{}, okayed: map[key.Fingerprint]bool{},
+		failed: map[key.Fingerprint]bool{}, refused: map[key.Fingerprint]time.Time{}, ended: map[key.Fingerprint]bool{},
 	}
 	for i := range versions {
 		w.truth[i] = "live"
@@ -118,6 +127,7 @@ func (w *world) send(e Event) {
 	}
 	w.busy = false
 	w.judgeOld() // everything that was asked for has come back
+	w.judgeEarly()
 }
 
 func (w *world) act(a Action) {
@@ -135,8 +145,13 @@ func (w *world) act(a Action) {
 		}
 	case Open:
 		w.dead = w.dead || a.Cause == key.KeyDead
+		w.early = w.early || a.Cause == key.RevokedEarly
+		if a.Cause == key.RotationComplete {
+			w.judgeEnd(a)
+		}
 	case Resolve:
 		w.dead = w.dead && a.Cause != key.KeyDead
+		w.early = w.early && a.Cause != key.RevokedEarly
 	case WakeAt:
 		w.wake = a.At
 	}
@@ -164,12 +179,13 @@ func (w *world) write() {
 		if w.broken[i] || w.sinks[i] == d.Fingerprint {
 			continue
 		}
-		if d.Exception != Proven && w.sinks[i] != "" { // the engine's part of P1: exceptions fill, they replace nothing
+		if d.FillsOnly() && w.sinks[i] != "" { // the engine's part of P1: exceptions fill, they replace nothing
 			continue
 		}
 		w.sinks[i] = d.Fingerprint
 		w.ever = append(w.ever, d.Fingerprint)
 		delete(w.gone, d.Fingerprint)
+		delete(w.ended, d.Fingerprint)
 		w.report(*d)
 	}
 	if w.sinks[0] == d.Fingerprint && w.sinks[1] == d.Fingerprint {
@@ -233,6 +249,7 @@ func (w *world) judge(before State, e Event, acts []Action) {
 			t.Fatal("P4: dead, and nobody is told")
 		}
 	}
+	w.judgeOldChecked(before, e)
 	if isChecked && before.Current != nil && before.Current.Rejections == 0 && w.s.Current.Rejections == 1 &&
 		before.Current.Fingerprint == w.s.Current.Fingerprint && !refetches(acts) {
 		t.Fatal("P4: first rejection, and the source is not read again")
@@ -241,6 +258,9 @@ func (w *world) judge(before State, e Event, acts []Action) {
 
 func (w *world) judgeDelivery(before State, d Deliver) {
 	t := w.t
+	if w.failed[d.Fingerprint] && !d.FillsOnly() {
+		t.Fatalf("version %s is delivered again, and consumers failed on it", d.Fingerprint[60:])
+	}
 	got, asked := w.answers[d.Fingerprint]
 	switch d.Exception {
 	case Proven:
@@ -270,6 +290,54 @@ func (w *world) judgeDelivery(before State, d Deliver) {
 	}
 	if pinned := before.Identity["organization"]; pinned != "" && got.Identity["organization"] != pinned {
 		t.Fatalf("P2: %q replaces %q", got.Identity["organization"], pinned)
+	}
+}
+
+// judgeOldChecked keeps what the issuer says about old versions.
+func (w *world) judgeOldChecked(before State, e Event) {
+	c, ok := e.(Checked)
+	if !ok || before.old(c.Verdict.Fingerprint) == nil {
+		return
+	}
+	switch f := c.Verdict.Fingerprint; {
+	case c.Verdict.Outcome == key.Live:
+		delete(w.refused, f)
+	case c.Verdict.Rejected() && w.refused[f].IsZero():
+		w.refused[f] = w.now
+	}
+}
+
+// judgeEnd: P5, a rotation is complete once, after two rejections an hour apart, and
+// while nobody is known to be left behind.
+func (w *world) judgeEnd(a Open) {
+	var i int
+	if _, err := fmt.Sscan(a.Evidence["version"], &i); err != nil {
+		w.t.Fatalf("rotation_complete of version %q", a.Evidence["version"])
+	}
+	f := fp(i)
+	if w.ended[f] {
+		w.t.Fatalf("P5: version %d has come to its end twice", i)
+	}
+	w.ended[f] = true
+	if first := w.refused[f]; first.IsZero() || w.now.Sub(first) < retireAfter {
+		w.t.Fatalf("P5: version %d is called gone, and was refused first at %v", i, first)
+	}
+	if v := w.s.old(f); v.Early != nil || v.Replaced.IsZero() {
+		w.t.Fatalf("P5: the rotation is called complete, and somebody was left behind: %+v", v)
+	}
+}
+
+// judgeEarly: P5, whoever holds a version that is refused is told of, and nobody else.
+func (w *world) judgeEarly() {
+	left := false
+	for _, v := range w.s.Older {
+		left = left || v.Early != nil
+		if len(w.s.Sight.Holders[v.Fingerprint]) > 0 && v.Rejections > 0 && !v.Delivered.IsZero() && v.Early == nil && w.now.Sub(w.s.Sight.At) < sightFresh {
+			w.t.Fatalf("P5: version %s is refused and held, and nobody is told", v.ID)
+		}
+	}
+	if left != w.early {
+		w.t.Fatalf("P5: somebody is left behind: %v; revoked_early is open: %v", left, w.early)
 	}
 }
 
@@ -321,30 +389,27 @@ func refetches(acts []Action) bool {
 
 // step plays one thing that may happen.
 func (w *world) step(n int) {
-	pick := (n / 20) % versions
-	switch n % 20 {
+	pick := (n / kinds) % versions
+	switch n % kinds {
 	case 0, 1, 2: // somebody writes a version to the source
 		w.source = pick
 		w.fetch()
 	case 3:
 		w.fetch()
 	case 4, 5: // the issuer changes its mind about a version
-		w.truth[pick] = []string{"live", "dead", "blocked", "limited", "foreign"}[(n/160)%5]
+		w.truth[pick] = []string{"live", "dead", "blocked", "limited", "foreign"}[(n/(kinds*versions))%5]
 	case 6:
-		w.road = []string{"open", "open", "down", "portal", "unmarked"}[(n/20)%5]
+		w.road = []string{"open", "open", "down", "portal", "unmarked"}[(n/kinds)%5]
 	case 7, 8, 9, 10, 11, 12: // time passes, and what is due happens
-		w.pass([]time.Duration{time.Second, 5 * time.Second, 45 * time.Second, 2 * time.Minute, 11 * time.Minute, 2 * time.Hour}[(n/20)%6])
+		w.pass([]time.Duration{time.Second, 5 * time.Second, 45 * time.Second, 2 * time.Minute, 11 * time.Minute, 2 * time.Hour}[(n/kinds)%6])
 	case 13:
-		w.broken[(n/20)%2] = (n/40)%3 == 0
+		w.broken[(n/kinds)%2] = (n/(2*kinds))%3 == 0
 		w.write()
 	case 14: // a sink is wiped
-		w.sinks[(n/20)%2] = ""
+		w.sinks[(n/kinds)%2] = ""
 		w.send(Lacked{At: w.now, How: LackingAll})
 	case 15:
-		if w.s.Candidate != nil {
-			w.okayed[w.s.Candidate.Fingerprint] = true
-		}
-		w.send(Approved{At: w.now})
+		w.approve()
 	case 16:
 		w.send(Paused{At: w.now, Until: w.now.Add(time.Duration(n%7) * time.Minute)})
 	case 17:
@@ -367,7 +432,43 @@ func (w *world) step(n int) {
 		w.fetch()
 		w.send(StartupOver{At: w.now})
 		w.send(Refreshed{At: w.now})
+	case 20:
+		before := w.s
+		w.queue = nil
+		after, acts := Next(w.p, before, Reported{At: w.now})
+		for _, a := range acts {
+			if _, ok := a.(Deliver); ok || after.Dead != before.Dead {
+				w.t.Fatalf("the word of a consumer led to %T", a)
+			}
+		}
+		w.send(Reported{At: w.now})
+	case 21, 22: // consumers that were told of a version did not come back
+		f := fp(pick)
+		if c := w.s.Current; c != nil && n%2 == 0 {
+			f = c.Fingerprint
+		}
+		if v := w.s.Find(f); slices.Contains(w.ever, f) && v != nil {
+			w.failed[f] = !v.Approved // else whoever approved it knows
+			w.send(Failed{At: w.now, Fingerprint: f, Consumer: "unit app.service", Revert: n%3 > 0})
+		}
+	case 23, 24: // somebody looks who holds what
+		e := Sighted{At: w.now, Holders: map[key.Fingerprint][]key.Consumer{}, Blind: n%3 == 0}
+		for i, v := range w.s.Older {
+			if (n>>i)&1 == 1 {
+				e.Holders[v.Fingerprint] = []key.Consumer{"unit:app.service"}
+			}
+		}
+		w.send(e)
 	}
+}
+
+// approve has a person deliver whatever is held.
+func (w *world) approve() {
+	if v, _ := w.s.Approvable(""); v != nil {
+		w.okayed[v.Fingerprint] = true
+		delete(w.failed, v.Fingerprint)
+	}
+	w.send(Approved{At: w.now})
 }
 
 func fpOf(v *Version) key.Fingerprint {
@@ -394,7 +495,7 @@ func (w *world) pass(d time.Duration) {
 
 // Three times a hundred runs of 400 steps: 120,000 of them, shrunk to the shortest on failure.
 func TestPromisesHoldOverRandomSteps(t *testing.T) {
-	steps := rapid.SliceOfN(rapid.IntRange(0, 20*versions*5-1), 400, 400)
+	steps := rapid.SliceOfN(rapid.IntRange(0, kinds*versions*5-1), 400, 400)
 	for name, change := range map[string]func(*Policy){
 		"as shipped":        func(*Policy) {},
 		"publish if empty":  func(p *Policy) { p.PublishIfEmpty = true },
@@ -427,8 +528,8 @@ func (w *world) converges() {
 	for range 6 {
 		w.fetch()
 		w.pass(11 * time.Minute)
-		if w.s.Candidate != nil && w.s.Candidate.Hold == HoldMisplaced {
-			w.send(Approved{At: w.now})
+		if v, why := w.s.Approvable(""); v != nil && (why == HoldMisplaced || why == HoldFailed) {
+			w.approve()
 		}
 	}
 	for i, have := range w.sinks {

@@ -17,6 +17,9 @@ const (
 	retireAfter  = time.Hour        // between the two rejections that retire an old version
 	oldest       = 10               // how many old versions are watched
 	slowest      = 6 * time.Hour    // the slowest probe of an old version
+	sightFresh   = time.Minute      // how long a look for holders is as good as another
+	revertWithin = 5 * time.Minute  // a predecessor that nobody can judge for this long is not put back,
+	revertRetry  = 15 * time.Second // asked so often
 	retryBase    = 2 * time.Second  // first retry of a candidate nobody could settle
 	shakenBase   = 5 * time.Second  // first retry of a current version that nobody could ask
 	unprovedTell = 30 * time.Second // a candidate that nobody can judge for this long is told
@@ -45,8 +48,7 @@ func Next(p Policy, s State, e Event) (State, []Action) {
 	case Paused:
 		t.pause(e)
 	case Resumed:
-		t.s.Paused, t.s.PauseReason = time.Time{}, ""
-		t.weigh()
+		t.resume()
 	case Refreshed:
 		t.refreshed()
 	case Reported:
@@ -56,6 +58,12 @@ func Next(p Policy, s State, e Event) (State, []Action) {
 		t.weigh()
 	case Ticked:
 		t.ticked()
+	case Reported:
+		t.reported()
+	case Failed:
+		t.failed(e)
+	case Sighted:
+		t.sighted(e)
 	}
 	t.wake()
 	return t.s, t.acts
@@ -93,7 +101,7 @@ func (t *turn) retry(attempt int, base time.Duration, after time.Duration) time.
 // them before it was set right, and what is counted from them would wait as long.
 func (t *turn) notToCome() {
 	for _, v := range t.s.all() {
-		for _, at := range []*time.Time{&v.Seen, &v.RejectedFirst, &v.Delivered, &v.Replaced} {
+		for _, at := range []*time.Time{&v.Seen, &v.RejectedFirst, &v.Delivered, &v.Replaced, &t.s.Reverting} {
 			if at.After(t.now) {
 				*at = t.now
 			}
@@ -121,6 +129,26 @@ func (t *turn) started() {
 	if d := t.s.Delivering; d != nil { // a sink may have it or not: that is about to be read
 		d.Attempt, d.Due = 0, t.now
 	}
+	if !t.p.WatchPrevious {
+		t.unwatch()
+	}
+	t.askPredecessor()
+}
+
+// reported asks what a consumer claims to know already. It may be wrong, or lie: its word
+// alone counts for nothing.
+func (t *turn) reported() {
+	t.do(Refetch{Reason: "a consumer says that it was refused"})
+	if c := t.s.Current; c != nil {
+		t.check(c, Confirm, "a consumer says that it was refused")
+	}
+}
+
+// resume ends a pause.
+func (t *turn) resume() {
+	t.s.Paused, t.s.PauseReason = time.Time{}, ""
+	t.weigh()
+	t.askPredecessor()
 }
 
 func (t *turn) vanished(e Vanished) {
@@ -171,15 +199,17 @@ func (t *turn) ticked() {
 	for i := range t.s.Older {
 		if v := &t.s.Older[i]; due(v.Due, t.now) {
 			purpose := Routine
-			if v.Rejections > 0 {
+			switch {
+			case v == t.predecessor():
+				purpose = Candidate
+			case v.Rejections > 0:
 				purpose = Confirm
 			}
 			t.check(v, purpose, "old version is due")
 		}
 	}
 	if due(t.s.Paused, t.now) {
-		t.s.Paused, t.s.PauseReason = time.Time{}, ""
-		t.weigh()
+		t.resume()
 	}
 }
 

@@ -4,6 +4,7 @@
 package rotation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -53,9 +54,11 @@ type State struct {
 	Paused      time.Time    `json:"paused,omitzero"`        // until when nothing is delivered
 	PauseReason string       `json:"pause_reason,omitempty"` // as whoever paused it said
 	Missing     bool         `json:"missing,omitempty"`      // the source has no such record
+	Reverting   time.Time    `json:"reverting,omitzero"`     // since when the current version, on which consumers failed, is to make way for its predecessor
 	Dead        bool         `json:"dead,omitempty"`         // the current version is confirmed dead
 	Lacking     Lacking      `json:"-"`                      // what a sink lacks of the current version
 	StartOver   bool         `json:"-"`                      // startup_wait has passed
+	Sight       Sighted      `json:"-"`                      // the last look for holders in this run
 }
 
 // Lacking says how a sink falls short of the current version.
@@ -73,6 +76,9 @@ type Version struct {
 	ID          key.Version     `json:"id"`
 	Fingerprint key.Fingerprint `json:"fingerprint"`
 	Number      int64           `json:"number,omitempty"`
+	// Parts are the fingerprints of the parts, sorted, by which holders and sinks are
+	// matched; none where the key has one part, whose fingerprint is the version's.
+	Parts []key.Fingerprint `json:"parts,omitempty"`
 
 	Seen     time.Time `json:"seen,omitzero"` // first read
 	SeenLast time.Time `json:"-"`             // last read with these bytes
@@ -90,13 +96,23 @@ type Version struct {
 	Approved bool       `json:"approved,omitempty"` // somebody said: deliver it all the same
 	Unproved key.Reason `json:"unproved,omitempty"` // delivered by an exception, for this reason
 
-	Delivered time.Time `json:"delivered,omitzero"` // by the first sink
-	Replaced  time.Time `json:"replaced,omitzero"`  // when the last sink had the successor: grace counts from here
-	Retired   bool      `json:"retired,omitempty"`  // its rejection is confirmed
+	Delivered time.Time `json:"delivered,omitzero"`  // by the first sink
+	Replaced  time.Time `json:"replaced,omitzero"`   // when the last sink had the successor: grace counts from here
+	Retired   bool      `json:"retired,omitempty"`   // its rejection is confirmed
+	Early     *Early    `json:"early,omitempty"`     // it was revoked before everybody had moved on; never changed, only replaced
+	Ended     bool      `json:"ended,omitempty"`     // somebody was told that its rotation is complete
+	Unwatched bool      `json:"unwatched,omitempty"` // nobody has its bytes any more: when it dies cannot be told
+	Failed    string    `json:"failed,omitempty"`    // the consumer that did not come back with it: not delivered again unless approved
 
 	Due     time.Time `json:"-"` // when it is to be checked again; zero: not by itself
 	Reread  time.Time `json:"-"` // when its source is to be read again; zero: not by itself
 	Attempt int       `json:"-"` // checks in a row that did not settle it
+}
+
+// Early says who is left behind by a version that was revoked too soon.
+type Early struct {
+	Holders []key.Consumer `json:"holders,omitempty"` // last seen with it; none: a sink was behind
+	Blind   bool           `json:"blind,omitempty"`   // whoever saw them could not look everywhere
 }
 
 // Hold is why a candidate is not delivered. The texts are fixed: status shows them.
@@ -141,6 +157,35 @@ func (s *State) old(f key.Fingerprint) *Version {
 	return nil
 }
 
+// Approvable returns the version that a person may have delivered although it is held:
+// the candidate, or the current one, which consumers failed on and no sink is given any
+// more. An empty id means whichever it is. Nil: there is none, and why says why the
+// candidate is held.
+func (s *State) Approvable(id key.Version) (v *Version, why Hold) {
+	if c := s.Candidate; c != nil && (id == "" || id == c.ID) {
+		if why = c.Hold; why.Approvable() {
+			return c, why
+		}
+	}
+	if c := s.Current; c != nil && c.Failed != "" && s.Delivering == nil && (id == "" || id == c.ID) {
+		return c, HoldFailed
+	}
+	return nil, why
+}
+
+// Was says whether f was delivered before what is current: a sink that has it may have it
+// from then.
+func (s *State) Was(f key.Fingerprint) bool {
+	old := s.old(f)
+	return old != nil && !old.Delivered.IsZero()
+}
+
+// Replaceable says whether some sink may still have an old version, as far as anybody
+// noted.
+func (s *State) Replaceable() bool {
+	return slices.ContainsFunc(s.Older, func(v Version) bool { return !v.Delivered.IsZero() && v.Replaced.IsZero() })
+}
+
 // Steady says that a source which still has the version f changes nothing: it is
 // delivered, and nothing else is under way.
 func (s *State) Steady(f key.Fingerprint) bool {
@@ -158,7 +203,7 @@ func (s State) Durable() State {
 		v.Latest = key.Verdict{}
 		v.Last.CheckedAt, v.Last.RequestID, v.Last.RetryAfter = time.Time{}, "", 0
 	}
-	s.Lacking, s.StartOver = LackingNothing, false
+	s.Lacking, s.StartOver, s.Sight = LackingNothing, false, Sighted{}
 	return s
 }
 

@@ -2,6 +2,7 @@ package rotation
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -129,14 +130,20 @@ func (t *turn) deadAlert(c *Version) Open {
 	e := t.evidence(c)
 	e["rejections"] = strconv.Itoa(c.Rejections)
 	e["first_rejected"] = c.RejectedFirst.UTC().Format(time.RFC3339)
+	but := t.p.From + " has no other that lives"
+	act := []string{
+		"make a new key at " + t.p.Provider + " and put it into " + t.p.From + ": livekey delivers it as soon as it is proved",
+		"or enable this one again, if it was disabled by mistake",
+	}
+	if held := t.s.Candidate; held != nil && held.Hold == HoldFailed {
+		but = fmt.Sprintf("version %s is held, since %s did not come back with it", held.ID, held.Failed)
+		act = slices.Insert(act, 0, "deliver the held version all the same: livekey approve "+string(t.p.Key)+" --reason …")
+	}
 	return Open{
 		Cause: key.KeyDead, Severity: key.Critical,
-		Summary:  fmt.Sprintf("%s: %s refuses the delivered version %s (%s), and %s has no other that lives", t.p.Key, t.p.Provider, c.ID, c.Last.Reason, t.p.From),
+		Summary:  fmt.Sprintf("%s: %s refuses the delivered version %s (%s), and %s", t.p.Key, t.p.Provider, c.ID, c.Last.Reason, but),
 		Evidence: e,
-		Actions: []string{
-			"make a new key at " + t.p.Provider + " and put it into " + t.p.From + ": livekey delivers it as soon as it is proved",
-			"or enable this one again, if it was disabled by mistake",
-		},
+		Actions:  act,
 	}
 }
 
@@ -167,32 +174,4 @@ var remedies = map[string]string{
 	"spend_cap":       "raise the spend limit, or wait until it resets",
 	"org_disabled":    "have the organization enabled again",
 	"needs_workspace": "name the workspace (with: {workspace: …} on the key), or make a key of one workspace",
-}
-
-func (t *turn) overlapAlert(v *Version) Open {
-	e := t.evidence(v)
-	e["replaced"] = v.Replaced.UTC().Format(time.RFC3339)
-	return Open{
-		Cause: key.OverlapTooLong, Severity: key.Warning,
-		Summary:  fmt.Sprintf("%s: the old version %s still works, %s after it was replaced everywhere", t.p.Key, v.ID, t.now.Sub(v.Replaced).Round(time.Minute)),
-		Evidence: e,
-		Actions:  []string{"revoke the old key at " + t.p.Provider},
-	}
-}
-
-func (t *turn) revokedEarlyAlert(v *Version) Open {
-	return Open{
-		Cause: key.RevokedEarly, Severity: key.Critical,
-		Summary:  fmt.Sprintf("%s: the old version %s was revoked before every sink had its successor", t.p.Key, v.ID),
-		Evidence: t.evidence(v),
-		Actions:  []string{"see which sink is behind, and why: livekey status"},
-	}
-}
-
-func (t *turn) completeAlert(v *Version) Open {
-	return Open{
-		Cause: key.RotationComplete, Severity: key.Info,
-		Summary:  fmt.Sprintf("%s: the old version %s is gone for good; the rotation is complete", t.p.Key, v.ID),
-		Evidence: t.evidence(v),
-	}
 }

@@ -51,10 +51,13 @@ func states(now time.Time) map[string]State {
 		return x
 	}
 	candidates := map[string]*Version{"none": nil}
-	for _, hold := range []Hold{HoldNone, HoldUnknown, HoldRejected, HoldMalformed, HoldWorse, HoldMisplaced, HoldRegressed, HoldComparing, HoldPaused} {
-		word := map[Hold]string{HoldUnknown: "transient", HoldRejected: "invalid", HoldMalformed: "malformed", HoldMisplaced: "foreign", HoldWorse: "blocked", HoldNone: "not asked", HoldRegressed: "not asked", HoldComparing: "rate limited", HoldPaused: "live"}[hold]
+	for _, hold := range []Hold{HoldNone, HoldUnknown, HoldRejected, HoldMalformed, HoldWorse, HoldMisplaced, HoldRegressed, HoldComparing, HoldPaused, HoldFailed} {
+		word := map[Hold]string{HoldUnknown: "transient", HoldRejected: "invalid", HoldMalformed: "malformed", HoldMisplaced: "foreign", HoldWorse: "blocked", HoldNone: "not asked", HoldRegressed: "not asked", HoldComparing: "rate limited", HoldPaused: "live", HoldFailed: "live"}[hold]
 		c := version(fpCandidate, verdicts(fpCandidate, ago)[word])
 		c.Hold = hold
+		if hold == HoldFailed {
+			c.Failed = "unit app.service"
+		}
 		candidates["candidate "+string(hold)] = c
 	}
 	currents := map[string]*Version{"none": nil}
@@ -66,6 +69,9 @@ func states(now time.Time) map[string]State {
 	suspect := version(fpCurrent, verdicts(fpCurrent, ago)["invalid"])
 	suspect.Delivered, suspect.Rejections, suspect.RejectedFirst = ago, 2, now.Add(-2*time.Minute)
 	currents["current suspect"] = suspect
+	failed := version(fpCurrent, verdicts(fpCurrent, ago)["live"])
+	failed.Delivered, failed.Failed = ago, "unit app.service"
+	currents["current failed"] = failed
 	doubted := version(fpCurrent, verdicts(fpCurrent, ago)["live"])
 	doubted.Latest, doubted.Doubts, doubted.DoubtedFirst = verdicts(fpCurrent, ago)["unauthenticated"], 2, now.Add(-2*time.Minute)
 	currents["current doubted"] = doubted
@@ -112,7 +118,7 @@ func events(now time.Time) map[string]Event {
 	all := map[string]Event{
 		"started": Started{At: now}, "vanished": Vanished{At: now}, "approved": Approved{At: now},
 		"paused": Paused{At: now, Until: now.Add(time.Hour)}, "resumed": Resumed{At: now}, "refreshed": Refreshed{At: now},
-		"startup over": StartupOver{At: now}, "ticked": Ticked{At: now.Add(2 * time.Minute)},
+		"reported": Reported{At: now}, "nobody sighted": Sighted{At: now}, "startup over": StartupOver{At: now}, "ticked": Ticked{At: now.Add(2 * time.Minute)},
 		"lacked some": Lacked{At: now, How: LackingSome}, "lacked all": Lacked{At: now, How: LackingAll},
 	}
 	for _, f := range []key.Fingerprint{fpCandidate, fpDelivering, fpCurrent, fpOld, fpNew} {
@@ -130,6 +136,11 @@ func events(now time.Time) map[string]Event {
 		all[string(f)+" fetched with a fault"] = Fetched{At: now, Version: "9", Fingerprint: f, Fault: &fault}
 		all[string(f)+" delivered"] = Delivered{At: now, Fingerprint: f}
 		all[string(f)+" delivered to some"] = Delivered{At: now, Fingerprint: f, Lacking: LackingSome}
+		all[string(f)+" failed"] = Failed{At: now, Fingerprint: f, Consumer: "unit app.service"}
+		all[string(f)+" failed, to be reverted"] = Failed{At: now, Fingerprint: f, Consumer: "unit app.service", Revert: true}
+		all[string(f)+" sighted"] = Sighted{At: now, Holders: map[key.Fingerprint][]key.Consumer{f: {"unit:app.service"}}}
+		all[string(f)+" sighted by one who cannot see all"] = Sighted{At: now, Holders: map[key.Fingerprint][]key.Consumer{f: {"unit:app.service"}}, Blind: true}
+		all[string(f)+" lost"] = Checked{At: now, Verdict: key.Verdict{Fingerprint: f, CheckedAt: now, Reason: key.NotYetAsked}, Lost: true}
 		all[string(f)+" outdated"] = Outdated{At: now, Fingerprint: f}
 	}
 	return all
@@ -186,6 +197,8 @@ func rules(p Policy, before State, e Event, after State, acts []Action) (wrong [
 				fail("P1: publish_if_empty without its conditions")
 			case a.Exception == NoProvider && v.Last.Reason != key.NoProvider:
 				fail("P1: no_provider for a key that has one")
+			case v.Failed != "" && !a.EmptyOnly && !v.Approved && !a.FillsOnly():
+				fail("delivers again what consumers failed on")
 			}
 			if v != nil && before.Current != nil && a.Fingerprint != before.Current.Fingerprint && !v.Approved && a.Exception == Proven {
 				now := after.Find(before.Current.Fingerprint) // the event may have been about it
@@ -205,6 +218,28 @@ func rules(p Policy, before State, e Event, after State, acts []Action) (wrong [
 	}
 	if f, ok := e.(Fetched); ok && f.Fault != nil && before.Find(f.Fingerprint) == nil && checks[f.Fingerprint] {
 		fail("P10: what is malformed is sent to the issuer")
+	}
+	switch e.(type) {
+	case Reported, Failed, Sighted:
+		if delivers > 0 {
+			fail("delivers by the word of a consumer")
+		}
+		if after.Dead != before.Dead || before.Current != nil && !reflect.DeepEqual(after.Current.Last, before.Current.Last) {
+			fail("takes a consumer's word for the issuer's")
+		}
+		if before.Current != nil && after.Current.Rejections != before.Current.Rejections {
+			fail("counts a consumer's word as a rejection")
+		}
+	}
+	seen := map[key.Fingerprint]bool{}
+	for _, v := range after.Older {
+		if seen[v.Fingerprint] {
+			fail("old version %s is there twice", v.ID)
+		}
+		seen[v.Fingerprint] = true
+		if v.Early != nil && v.Rejections == 0 {
+			fail("revoked early, and not refused")
+		}
 	}
 	if delivers > 1 {
 		fail("delivers %d versions at once", delivers)

@@ -36,18 +36,20 @@ func (e *Engine) Approve(ctx context.Context, name key.Name, version key.Version
 	}
 	k := keys[0]
 	k.mu.Lock()
-	c := k.state.Candidate
+	held := k.state.Candidate
+	c, why := k.state.Approvable(version)
 	k.mu.Unlock()
 	switch {
-	case c == nil:
+	case c != nil:
+	case held == nil:
 		return fmt.Errorf("approve %s: %w: nothing is held", name, admin.ErrConflict)
-	case version != "" && version != c.ID:
-		return fmt.Errorf("approve %s: %w: held is version %s, not %s", name, admin.ErrConflict, c.ID, version)
-	case !c.Hold.Approvable():
-		return fmt.Errorf("approve %s: %w: version %s is held as %s, which nobody can overrule", name, admin.ErrConflict, c.ID, c.Hold)
+	case version != "" && version != held.ID:
+		return fmt.Errorf("approve %s: %w: held is version %s, not %s", name, admin.ErrConflict, held.ID, version)
+	default:
+		return fmt.Errorf("approve %s: %w: version %s is held as %s, which nobody can overrule", name, admin.ErrConflict, held.ID, held.Hold)
 	}
 	e.log.InfoContext(ctx, "candidate approved", "key", name, "version", c.ID, "fingerprint", c.Fingerprint, "by", by.By, "reason", by.Reason)
-	if err := e.store.PutSync(kindApproval, string(name)+"/"+string(c.Fingerprint), approval{by, c.ID, c.Hold, now()}); err != nil {
+	if err := e.store.PutSync(kindApproval, string(name)+"/"+string(c.Fingerprint), approval{by, c.ID, why, now()}); err != nil {
 		return fmt.Errorf("approve %s: keep who approved: %w", name, err)
 	}
 	k.post(rotation.Approved{At: now(), Version: c.ID})

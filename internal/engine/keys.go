@@ -67,7 +67,7 @@ func (k *keyRun) begin() {
 	k.mu.Unlock()
 	current := state.Current
 	for _, v := range []*rotation.Version{state.Delivering, state.Candidate} {
-		if v != nil && k.anySinkHas(v.Fingerprint) { // written, and killed before it was noted
+		if v != nil && !state.Was(v.Fingerprint) && k.anySinkHas(v.Fingerprint) { // written, and killed before it was noted
 			k.post(rotation.Delivered{At: at, Fingerprint: v.Fingerprint, Lacking: k.lacking(v.Fingerprint)})
 			current = v
 			break
@@ -75,7 +75,7 @@ func (k *keyRun) begin() {
 	}
 	k.post(rotation.Started{At: at})
 	if current != nil {
-		if how := k.lacking(current.Fingerprint); how != rotation.LackingNothing {
+		if how := k.lacking(current.Fingerprint); how != rotation.LackingNothing || state.Replaceable() {
 			k.post(rotation.Lacked{At: at, How: how})
 		}
 	}
@@ -216,13 +216,15 @@ func (k *keyRun) act(action rotation.Action) {
 			s.withdraw(k.Name, a.Fingerprint)
 		}
 	case rotation.Open:
-		k.e.alerts.open(k.subject(), k.Name, k.Provider, k.affected(), a)
+		k.e.alerts.open(k.subject(), k.Name, k.Provider, append(k.affected(), a.Affected...), a)
 	case rotation.Resolve:
 		k.e.alerts.resolve(k.subject(), a.Cause, a.Reason)
 	case rotation.Look:
 		k.e.lookSoon(a.Reason, 0)
 	case rotation.WakeAt:
 		k.e.timers.set(k, a.At, func() { k.post(rotation.Ticked{At: now()}) })
+	case rotation.Look:
+		k.e.lookSoon(a.Reason, 0)
 	}
 }
 
@@ -288,12 +290,12 @@ func (k *keyRun) deliver(a rotation.Deliver) {
 		return
 	}
 	for _, s := range k.sinks {
-		if a.Exception.FillsOnly() {
+		if a.FillsOnly() {
 			if has, empty := s.hasVersion(k.Name, m.Fingerprint); !has && !empty {
 				continue
 			}
 		}
-		s.want(k.Name, &entry{proved: p, at: v.CheckedAt, maxAge: k.Policy.Probe, fills: a.Exception.FillsOnly()})
+		s.want(k.Name, &entry{proved: p, at: v.CheckedAt, maxAge: k.Policy.Probe, fills: a.FillsOnly()})
 	}
 }
 
@@ -319,7 +321,7 @@ func (k *keyRun) settled() bool {
 	s := &k.state
 	if c := s.Candidate; c != nil && !c.SeenLast.IsZero() {
 		switch c.Hold {
-		case rotation.HoldMisplaced, rotation.HoldWorse, rotation.HoldPaused, rotation.HoldRegressed:
+		case rotation.HoldMisplaced, rotation.HoldWorse, rotation.HoldPaused, rotation.HoldRegressed, rotation.HoldFailed:
 			return true
 		case rotation.HoldRejected, rotation.HoldMalformed:
 			return c.Settled() // then it is told, also to those who hear of it by an alert
