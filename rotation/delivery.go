@@ -45,7 +45,9 @@ func (t *turn) replaced() {
 			if v.Early != nil {
 				t.do(Look{Reason: "a version that was revoked early is in no sink any more"})
 			}
-			v.Due = t.oldDue(&v)
+			if due := t.oldDue(&v); due.Before(v.Due) {
+				v.Due = due
+			}
 		}
 		kept = append(kept, v)
 	}

@@ -223,8 +223,6 @@ func (k *keyRun) act(action rotation.Action) {
 		k.e.lookSoon(a.Reason, 0)
 	case rotation.WakeAt:
 		k.e.timers.set(k, a.At, func() { k.post(rotation.Ticked{At: now()}) })
-	case rotation.Look:
-		k.e.lookSoon(a.Reason, 0)
 	}
 }
 

@@ -239,13 +239,14 @@ func lookAfter(age time.Duration) time.Duration {
 	}
 }
 
-// followed says whether a key has an old version that somebody may still use.
+// followed says whether a key has an old version that somebody may still use, or is known
+// to have been left behind with.
 func followed(s *rotation.State) bool {
 	if s.Current == nil {
 		return false
 	}
 	for i := range s.Older {
-		if !s.Older[i].Retired {
+		if v := &s.Older[i]; !v.Retired || v.Early != nil {
 			return true
 		}
 	}

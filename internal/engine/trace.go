@@ -71,6 +71,8 @@ func (k *keyRun) traceOld(before, after *rotation.State) {
 			continue
 		case is.Retired && !was.Retired:
 			step.What, step.Detail = trail.Complete, "refused again, an hour or more after the first time"
+		case is.Unwatched && !was.Unwatched:
+			step.What, step.Detail = trail.Unwatched, "nobody has its value any more: when it dies cannot be told"
 		case was.Rejections == 0 && is.Rejections > 0:
 			step.At, step.What, step.Detail = is.RejectedFirst, trail.Refused, refusal(is.Last)
 		default:

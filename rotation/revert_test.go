@@ -1,0 +1,257 @@
+package rotation
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/livekey/livekey/internal/key"
+)
+
+// rotated is a key whose version "old" was replaced by "new" everywhere, ten minutes ago.
+func rotated(t *testing.T) *play {
+	y := newPlay(t)
+	y.is("old", live)
+	y.is("new", live)
+	y.fetch("old", 0)
+	y.fetch("new", 0)
+	y.pass(10*time.Minute, nil)
+	y.wantCurrent("new")
+	y.told()
+	return y
+}
+
+func (y *play) fails(f key.Fingerprint, revert bool) {
+	y.send(Failed{At: y.now, Fingerprint: f, Consumer: "unit app.service", Revert: revert})
+}
+
+// delivered counts what was handed to the sinks since the last look.
+func (y *play) delivered(f key.Fingerprint) (n int) {
+	for _, a := range y.acts {
+		if d, ok := a.(Deliver); ok && d.Fingerprint == f {
+			n++
+		}
+	}
+	return n
+}
+
+// held says whether f is the candidate, held since its consumers failed.
+func (y *play) held(f key.Fingerprint) bool {
+	c := y.s.Candidate
+	return c != nil && c.Fingerprint == f && c.Hold == HoldFailed
+}
+
+func TestTheLastGoodVersionIsPutBackWhereItStillLives(t *testing.T) {
+	for name, test := range map[string]struct {
+		old  key.Verdict
+		want key.Fingerprint
+	}{
+		"it lives":                    {live, "old"},
+		"it is refused":               {refused, "new"},
+		"it ranks lower":              {key.Verdict{Outcome: key.Live, Reason: key.Blocked, Identity: live.Identity}, "new"},
+		"it belongs to somebody else": {key.Verdict{Outcome: key.Live, Reason: key.Valid, Identity: key.Identity{"organization": "theirs"}}, "new"},
+		"nobody can say":              {key.Verdict{Reason: key.Transient}, "new"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			y := rotated(t)
+			y.is("old", test.old)
+			y.acts = nil
+			y.fails("new", true)
+			if y.asked("old") == 0 {
+				t.Error("it is not asked for this")
+			}
+			y.pass(time.Hour, func() { y.fetch("new", 0) })
+			y.fetch("new", 0)
+			y.wantCurrent(test.want)
+			if !y.s.Reverting.IsZero() {
+				t.Errorf("an hour later it is still to be put back: %+v", y.s)
+			}
+		})
+	}
+}
+
+func TestAnAnswerThatComesSoonEnoughStillPutsItBack(t *testing.T) {
+	y := rotated(t)
+	y.is("old", key.Verdict{Reason: key.Transient})
+	y.fails("new", true)
+	y.pass(time.Minute, nil)
+	y.wantCurrent("new")
+	y.is("old", live)
+	y.pass(revertRetry, nil)
+	y.wantCurrent("old")
+}
+
+func TestWithoutRevertTheFailingVersionStaysAndGoesToNoOtherSink(t *testing.T) {
+	y := newPlay(t)
+	y.is("old", live)
+	y.is("new", live)
+	y.fetch("old", 0)
+	y.lacking = LackingSome
+	y.fetch("new", 0)
+	y.acts = nil
+	y.fails("new", false)
+	if _, ok := y.acts[0].(Withdraw); !ok {
+		t.Errorf("the sink that is behind may still be given it: %T", y.acts[0])
+	}
+	y.acts = nil
+	y.pass(2*time.Hour, func() { y.fetch("new", 0) })
+	y.send(Lacked{At: y.now, How: LackingSome})
+	y.wantCurrent("new")
+	if n := y.delivered("new"); n > 0 {
+		t.Fatalf("handed to the sink that is behind %d times", n)
+	}
+	y.lacking = LackingNothing
+	y.send(Lacked{At: y.now, How: LackingAll})
+	for _, a := range y.acts {
+		if d, ok := a.(Deliver); ok && !d.EmptyOnly {
+			t.Error("it is given to more than the empty sink")
+		}
+	}
+	if y.delivered("new") == 0 {
+		t.Error("the empty sink stays empty")
+	}
+	y.send(Lacked{At: y.now, How: LackingSome})
+	y.acts = nil
+	y.send(Approved{At: y.now})
+	if y.delivered("new") != 1 {
+		t.Error("approved, and not delivered to the sink that is behind")
+	}
+}
+
+func TestAVersionThatConsumersFailedOnIsHeld(t *testing.T) {
+	reverted := func(t *testing.T) *play {
+		y := rotated(t)
+		y.fails("new", true)
+		y.wantCurrent("old")
+		y.acts = nil
+		return y
+	}
+	t.Run("while the source goes on having it", func(t *testing.T) {
+		y := reverted(t)
+		for range 5 {
+			y.fetch("new", 0)
+			y.pass(15*time.Minute, nil)
+		}
+		if y.wantCurrent("old"); !y.held("new") || y.delivered("new") > 0 {
+			t.Fatalf("candidate %+v, delivered %d times", y.s.Candidate, y.delivered("new"))
+		}
+		if n := y.asked("new"); n > 12 {
+			t.Errorf("asked %d times in 75 minutes", n)
+		}
+	})
+	t.Run("over a restart at any moment", func(t *testing.T) {
+		y := reverted(t)
+		for range 3 {
+			y = restarted(t, y, time.Second)
+			y.fetch("new", 0)
+			y.pass(time.Minute, nil)
+		}
+		if y.wantCurrent("old"); !y.held("new") {
+			t.Fatalf("candidate %+v", y.s.Candidate)
+		}
+	})
+	t.Run("when the source had another in between", func(t *testing.T) {
+		y := reverted(t)
+		y.is("newer", live)
+		y.fetch("newer", 0)
+		y.wantCurrent("newer")
+		y.fetch("new", 0)
+		if y.wantCurrent("newer"); !y.held("new") {
+			t.Fatalf("candidate %+v", y.s.Candidate)
+		}
+	})
+	t.Run("when a sink that was slow has it after all", func(t *testing.T) {
+		y := reverted(t)
+		y.send(Delivered{At: y.now, Fingerprint: "new", Lacking: LackingSome})
+		if y.wantCurrent("old"); y.delivered("old") != 1 {
+			t.Fatalf("the sink is not given the good one again: %+v", y.acts)
+		}
+	})
+	t.Run("until somebody approves it", func(t *testing.T) {
+		y := reverted(t)
+		y.send(Approved{At: y.now})
+		y.wantCurrent("new")
+		if y.s.Current.Failed != "" || len(y.s.Older) != 1 {
+			t.Fatalf("%+v", y.s)
+		}
+		y.fails("new", true) // and they fail again
+		if y.wantCurrent("old"); !y.held("new") {
+			t.Fatalf("candidate %+v", y.s.Candidate)
+		}
+	})
+	t.Run("and is no old version that should be revoked", func(t *testing.T) {
+		y := reverted(t)
+		y.pass(3*y.p.Grace, nil)
+		y.wantTold()
+	})
+	t.Run("also when what is delivered dies, and then the way out is named", func(t *testing.T) {
+		y := reverted(t)
+		y.is("old", refused)
+		y.pass(y.p.Probe+2*y.p.ConfirmOver, nil)
+		y.wantCurrent("old")
+		var dead *Open
+		for _, a := range y.acts {
+			if o, ok := a.(Open); ok && o.Cause == key.KeyDead {
+				dead = &o
+			}
+		}
+		if dead == nil || dead.Actions[0] != "deliver the held version all the same: livekey approve K --reason …" {
+			t.Fatalf("told: %+v", dead)
+		}
+	})
+}
+
+// What a version is put back for outlives a kill before its answer, and a pause.
+func TestARevertIsOwed(t *testing.T) {
+	t.Run("over a kill", func(t *testing.T) {
+		y := rotated(t)
+		s, _ := Next(y.p, y.s, Failed{At: y.now, Fingerprint: "new", Consumer: "unit app.service", Revert: true})
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y.s = State{}
+		if err := json.Unmarshal(text, &y.s); err != nil {
+			t.Fatal(err)
+		}
+		y.send(Started{At: y.now})
+		y.wantCurrent("old")
+	})
+	t.Run("until a pause ends", func(t *testing.T) {
+		y := rotated(t)
+		y.send(Paused{At: y.now, Until: y.now.Add(30 * time.Minute)})
+		y.fails("new", true)
+		y.pass(29*time.Minute, nil)
+		y.wantCurrent("new")
+		y.pass(2*time.Minute, nil)
+		y.wantCurrent("old")
+	})
+	t.Run("unless there is something better", func(t *testing.T) {
+		y := rotated(t)
+		y.send(Paused{At: y.now, Until: y.now.Add(30 * time.Minute)})
+		y.fails("new", true)
+		y.is("newer", live)
+		y.fetch("newer", 0)
+		y.pass(31*time.Minute, nil)
+		y.wantCurrent("newer")
+	})
+}
+
+func TestTheWordOfAConsumerIsAQuestion(t *testing.T) {
+	y := rotated(t)
+	for range 10 {
+		y.acts = nil
+		y.send(Reported{At: y.now})
+		if y.asked("new") != 1 || !refetches(y.acts) {
+			t.Fatalf("a report led to %+v", y.acts)
+		}
+	}
+	if y.s.Suspect() || y.s.Dead {
+		t.Fatal("a key that its issuer calls live is suspect")
+	}
+	y.is("new", refused)
+	y.send(Reported{At: y.now})
+	if !y.s.Suspect() || y.s.Dead {
+		t.Fatal("what the issuer says counts as ever")
+	}
+}
