@@ -58,8 +58,6 @@ func Next(p Policy, s State, e Event) (State, []Action) {
 		t.weigh()
 	case Ticked:
 		t.ticked()
-	case Reported:
-		t.reported()
 	case Failed:
 		t.failed(e)
 	case Sighted:
@@ -133,15 +131,6 @@ func (t *turn) started() {
 		t.unwatch()
 	}
 	t.askPredecessor()
-}
-
-// reported asks what a consumer claims to know already. It may be wrong, or lie: its word
-// alone counts for nothing.
-func (t *turn) reported() {
-	t.do(Refetch{Reason: "a consumer says that it was refused"})
-	if c := t.s.Current; c != nil {
-		t.check(c, Confirm, "a consumer says that it was refused")
-	}
 }
 
 // resume ends a pause.
