@@ -24,6 +24,7 @@ type top struct {
 	Sinks       map[string]Node `yaml:"sinks"`
 	Alerts      map[string]Node `yaml:"alerts"`
 	Providers   map[string]Node `yaml:"providers"`
+	Peers       map[string]Node `yaml:"peers"`
 	Policy      Node            `yaml:"policy"`
 	StartupWait time.Duration   `yaml:"startup_wait"`
 	StateDir    string          `yaml:"state_dir"`
@@ -45,7 +46,7 @@ type builder struct {
 	kinds Kinds
 	said  map[string]Node // by path, each field and entry that may be said once
 
-	sources, keys, sinks, alerts, providers map[string]Node
+	sources, keys, sinks, alerts, providers, peers map[string]Node
 
 	names []string // of keys, sorted
 }
@@ -56,7 +57,7 @@ func assemble(docs []*document, kinds Kinds, cfg *Config, c *collector) (*Config
 	b := &builder{
 		collector: c, cfg: cfg, kinds: kinds, said: make(map[string]Node),
 		sources: make(map[string]Node), keys: make(map[string]Node), sinks: make(map[string]Node),
-		alerts: make(map[string]Node), providers: make(map[string]Node),
+		alerts: make(map[string]Node), providers: make(map[string]Node), peers: make(map[string]Node),
 	}
 	for _, d := range docs {
 		if rest := c.take(d.open()); len(rest) > 0 {
@@ -68,6 +69,7 @@ func assemble(docs []*document, kinds Kinds, cfg *Config, c *collector) (*Config
 	}
 	b.buildSources()
 	b.buildProviders()
+	b.buildPeers()
 	b.buildKeys()
 	b.buildSinks()
 	b.buildAlerts()
@@ -112,6 +114,7 @@ func (b *builder) file(n Node) {
 	b.gather(b.sinks, t.Sinks)
 	b.gather(b.alerts, t.Alerts)
 	b.gather(b.providers, t.Providers)
+	b.gather(b.peers, t.Peers)
 }
 
 // isHostPort says whether s is an IP address or localhost, and a port: no name

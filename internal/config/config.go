@@ -17,6 +17,7 @@ type Config struct {
 	Sinks     map[string]Sink
 	Alerts    map[string]Channel
 	Providers map[string]Provider // the user's own
+	Peers     map[string]Peer     // other livekeys
 	Policy    Policy              // what a key without a policy of its own has
 
 	StartupWait time.Duration
@@ -38,7 +39,7 @@ func (c *Config) Forget() {
 		s.Settings = Node{path: s.Settings.path, yaml: s.Settings.yaml}
 		c.Sources[name] = s
 	}
-	c.Keys, c.Sinks, c.Alerts, c.Providers, c.policies, c.said = nil, nil, nil, nil, nil, nil
+	c.Keys, c.Sinks, c.Alerts, c.Providers, c.Peers, c.policies, c.said = nil, nil, nil, nil, nil, nil, nil
 }
 
 // Source is a named connection. What the core does not know is the kind's own.
@@ -54,21 +55,23 @@ func (s Source) Same(as Source) bool {
 
 // Key is one credential.
 type Key struct {
-	Name     key.Name
-	From     map[key.Part]key.Ref // one read of one version gives all parts, unless the config says otherwise
-	Provider string               // "" : decided by variable name or prefix, see catalog; "none"
-	BaseURL  string
-	With     map[string]string   // parameters of the provider
-	Env      map[string]key.Part // variable: part
-	Optional bool
-	Form     string            // token, text, pem, json; "" : as the provider's file states
-	Format   string            // plain, base64: how the field's bytes are wrapped
-	Trim     bool              // opt in to trimming what is proved and delivered
-	Allow    []string          // lint exceptions by name of the fault
-	Expect   map[string]string // identity fields that are pinned by hand
-	Follow   bool              // identity: follow
-	Policy   Policy
-	Node     Node // where it stands, for faults that are found later
+	Name      key.Name
+	From      map[key.Part]key.Ref // one read of one version gives all parts, unless the config says otherwise
+	Provider  string               // "" : decided by variable name or prefix, see catalog; "none"
+	BaseURL   string
+	With      map[string]string   // parameters of the provider
+	Env       map[string]key.Part // variable: part
+	Optional  bool
+	Form      string            // token, text, pem, json; "" : as the provider's file states
+	Format    string            // plain, base64: how the field's bytes are wrapped
+	Trim      bool              // opt in to trimming what is proved and delivered
+	Allow     []string          // lint exceptions by name of the fault
+	Expect    map[string]string // identity fields that are pinned by hand
+	Follow    bool              // identity: follow
+	Policy    Policy
+	Consumers []key.Consumer // who uses it: the scope of every answer about who has left an old version
+	Revoke    *Revoke        // nil: livekey revokes nothing
+	Node      Node           // where it stands, for faults that are found later
 }
 
 // Policy decides when and how hard livekey asks, and what may pass.

@@ -37,9 +37,11 @@ type keySpec struct {
 	Lint     struct {
 		Allow []string `yaml:"allow"`
 	} `yaml:"lint"`
-	Expect   map[string]string `yaml:"expect"`
-	Identity identity          `yaml:"identity"`
-	Policy   Node              `yaml:"policy"`
+	Expect    map[string]string `yaml:"expect"`
+	Identity  identity          `yaml:"identity"`
+	Policy    Node              `yaml:"policy"`
+	Consumers []string          `yaml:"consumers"`
+	Revoke    Node              `yaml:"revoke"`
 }
 
 // key reads one entry of keys. ok is false if it has a fault.
@@ -61,6 +63,8 @@ func (b *builder) key(n Node) (k Key, ok bool) {
 		Follow: spec.Identity == "follow", Node: n,
 	}
 	k.Policy = b.policy(spec.Policy, b.cfg.Policy)
+	k.Consumers = b.consumers(n, spec.Consumers)
+	k.Revoke = b.revoke(n, spec.Revoke, spec.Consumers)
 	if spec.BaseURL != "" {
 		b.baseURL(k)
 	}

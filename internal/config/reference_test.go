@@ -47,7 +47,7 @@ func TestReferenceStatesTheRealDefaults(t *testing.T) {
 	reference := readExample(t, "reference.yaml")
 
 	got := *reference
-	got.Sources, got.Keys, got.Sinks, got.Alerts, got.Providers = nil, nil, nil, nil, nil
+	got.Sources, got.Keys, got.Sinks, got.Alerts, got.Providers, got.Peers = nil, nil, nil, nil, nil, nil
 	if diff := cmp.Diff(*Default(true), got, ignoreNodes); diff != "" {
 		t.Errorf("a default that configs/reference.yaml states is not the real one (-real +stated):\n%s", diff)
 	}

@@ -38,10 +38,10 @@ func mayHoldSecret(path []string) bool {
 		return false
 	}
 	switch path[0] {
-	case "sources", "sinks", "alerts", "providers":
+	case "sources", "sinks", "alerts", "providers", "peers":
 		return true
 	case "keys":
-		return len(path) == 3 || path[2] == "with"
+		return len(path) == 3 || path[2] == "with" || path[2] == "revoke"
 	default:
 		return false
 	}

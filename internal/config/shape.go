@@ -12,7 +12,8 @@ import (
 // of its own here, or belongs to a kind.
 func Shapes() map[string]any {
 	return map[string]any{
-		"": top{}, "keys.*": keySpec{}, "policy": policySpec{}, "log": Log{}, "providers.*": providerSpec{},
+		"": top{}, "keys.*": keySpec{}, "policy": policySpec{}, "log": Log{}, "providers.*": providerSpec{}, "peers.*": peerSpec{},
+		"keys.*.revoke": revokeSpec{}, "keys.*.revoke.anthropic": AnthropicAdmin{},
 		"sinks.*.on_change": onChangeSpec{}, "sinks.*.on_change.steps": stepSpec{},
 	}
 }

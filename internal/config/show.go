@@ -20,6 +20,7 @@ func Show(c *Config) ([]byte, error) {
 	root := mapping(
 		"sources", section(c.Sources, func(s Source) *yaml.Node { return withKind(s.Kind, nil, s.Settings) }),
 		"providers", section(c.Providers, func(p Provider) *yaml.Node { return mapping("file", text(p.File)) }),
+		"peers", section(c.Peers, func(p Peer) *yaml.Node { return mapping("exec", texts(p.Exec)) }),
 		"keys", section(c.Keys, c.showKey),
 		"sinks", section(c.Sinks, showSink),
 		"alerts", section(c.Alerts, showChannel),
@@ -57,10 +58,24 @@ func (c *Config) showKey(k Key) *yaml.Node {
 	if k.Follow {
 		n.Content = append(n.Content, text("identity"), text("follow"))
 	}
+	if len(k.Consumers) > 0 {
+		n.Content = append(n.Content, text("consumers"), texts(k.Consumers))
+	}
+	if k.Revoke != nil {
+		n.Content = append(n.Content, text("revoke"), showRevoke(*k.Revoke))
+	}
 	if k.Policy != c.Policy {
 		n.Content = append(n.Content, text("policy"), showPolicy(k.Policy, &c.Policy))
 	}
 	return n
+}
+
+func showRevoke(r Revoke) *yaml.Node {
+	if r.Anthropic == nil {
+		return mapping("after", duration(r.After), "exec", texts(r.Exec))
+	}
+	return mapping("after", duration(r.After), "anthropic",
+		mapping("admin_key_file", text(r.Anthropic.AdminKeyFile), "base_url", text(r.Anthropic.BaseURL)))
 }
 
 func showSink(s Sink) *yaml.Node {
@@ -175,10 +190,10 @@ func section[K ~string, V any](m map[K]V, show func(V) *yaml.Node) *yaml.Node {
 	return n
 }
 
-func texts(all []string) *yaml.Node {
+func texts[S ~string](all []S) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Style: yaml.FlowStyle}
 	for _, s := range all {
-		n.Content = append(n.Content, text(s))
+		n.Content = append(n.Content, text(string(s)))
 	}
 	return n
 }
