@@ -131,7 +131,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		a.run(), a.once(), a.check(), a.plan(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(), a.report(),
-		a.clean(), a.drill(), a.version(), a.config(), a.providers(), a.alerts(), a.man(),
+		a.rotations(), a.safeToRevoke(), a.clean(), a.drill(), a.version(), a.config(), a.providers(), a.alerts(), a.man(),
 	)
 	group(root)
 	a.completions(root)

@@ -28,6 +28,7 @@ type plan struct {
 	sources  map[string]sources.Source
 	sinks    map[string]sinks.Sink
 	channels map[string]alerts.Channel
+	peers    map[string]engine.Peer
 	checkers map[string]validator.Checker // by the way they ask
 	keys     []engine.Key                 // sorted by name
 	hosts    map[key.Name][]string
@@ -44,7 +45,7 @@ func knowsNothing(string) func(map[string]secret.Value) bool { return nil }
 func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 	p := &plan{
 		cfg: cfg, catalog: catalog.Builtin(),
-		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, channels: map[string]alerts.Channel{}, checkers: map[string]validator.Checker{},
+		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, channels: map[string]alerts.Channel{}, peers: map[string]engine.Peer{}, checkers: map[string]validator.Checker{},
 		hosts: map[key.Name][]string{}, forms: map[key.Name]string{},
 	}
 	factory := &httpclient.Factory{Agent: "livekey/" + thisBuild().Version}
@@ -72,6 +73,7 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 		}
 	}
 	say(p.addProviders())
+	say(p.addPeers())
 	p.prefixes = p.catalog.Prefixes()
 	client, err := factory.Client(httpclient.Options{})
 	say(err)
@@ -103,7 +105,7 @@ func (p *plan) keepSources(before *plan) {
 // forget lets go of all that an engine has taken over. What is left is compared with
 // the plan that follows.
 func (p *plan) forget() {
-	p.catalog, p.prefixes, p.sinks, p.channels, p.checkers, p.keys, p.hosts, p.forms = nil, nil, nil, nil, nil, nil, nil, nil
+	p.catalog, p.prefixes, p.sinks, p.channels, p.peers, p.checkers, p.keys, p.hosts, p.forms = nil, nil, nil, nil, nil, nil, nil, nil, nil
 }
 
 // addProviders reads the provider files that the config names.

@@ -25,7 +25,7 @@ func (a *app) check() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "check [NAME…]",
-		Short: "Prove keys now with a live call, deliver nothing; needs no daemon",
+		Short: "Prove keys now with a live call; no daemon, nothing delivered",
 		Long: "Prove keys now with one live call each, and deliver nothing. Which keys: those\n" +
 			"of the config or, without one, of the environment; or of --env-file FILE; or one\n" +
 			"value on standard input with --stdin --provider NAME.",

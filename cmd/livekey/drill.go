@@ -12,7 +12,7 @@ func (a *app) drill() *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "drill",
-		Short: "A rotation from end to end, offline, against a built-in provider",
+		Short: "A rotation from end to end, offline, with a built-in provider",
 		Long: "Start livekey itself against a built-in provider and a folder of files, and play\n" +
 			"a rotation and its accidents. Needs no network, no config and no root. Exits 5\nif a promise was not kept.",
 		Args: expects(0, 0, "nothing"),

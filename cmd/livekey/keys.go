@@ -58,7 +58,7 @@ func (p *plan) key(k config.Key, client *http.Client) (engine.Key, error) {
 	return engine.Key{
 		Name: k.Name, Provider: who.id, From: k.From, Env: k.Env, Optional: k.Optional,
 		Checker: who.checker, Host: host, Open: p.opener(k, who),
-		Policy: policy(k, who), Refresh: k.Policy.Refresh, Budget: k.Policy.Budget,
+		Policy: policy(k, who), Refresh: k.Policy.Refresh, Budget: k.Policy.Budget, Consumers: k.Consumers,
 	}, nil
 }
 

@@ -244,6 +244,17 @@ func (s *service) Adopted(by admin.Speaker, r admin.Adopted) (report.Adoption, e
 	return s.now.Load().Adopted(by, r)
 }
 
+func (s *service) Rotations(name key.Name) (report.Rotations, error) {
+	return s.now.Load().Rotations(name)
+}
+
+// SafeToRevoke may take as long as a peer: a reload waits for it.
+func (s *service) SafeToRevoke(ctx context.Context, name key.Name) (report.Safety, error) {
+	s.swap.RLock()
+	defer s.swap.RUnlock()
+	return s.now.Load().SafeToRevoke(ctx, name)
+}
+
 // close gives up what was listened at and never served.
 func (s *service) close() error {
 	var errs []error

@@ -105,7 +105,7 @@ func (g *ground) prepare(cfg *config.Config, log *slog.Logger) (*prepared, error
 func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 	e, err := engine.New(engine.Options{
 		Log: p.log, Keys: p.plan.keys, Sinks: p.plan.engineSinks(), Sources: p.plan.sources,
-		Channels: p.plan.channels, LogChannel: logchannel.New(p.log),
+		Channels: p.plan.channels, Peers: p.plan.peers, LogChannel: logchannel.New(p.log),
 		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, Count: g.metrics, After: before,
 		Machine: machine(),
 	})

@@ -15,6 +15,7 @@ import (
 
 // Daemon is what the socket can ask of a running livekey. Safe for concurrent use.
 type Daemon interface {
+	Evidence
 	Status() report.Status
 	// Ready says whether every required key of the named sinks is delivered; no
 	// name means all. What is missing is said in a line each. An unknown sink is an

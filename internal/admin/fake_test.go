@@ -131,3 +131,13 @@ func startAt(t testing.TB, socket string, o Options) *Client {
 	})
 	return NewClient(socket)
 }
+
+func (d *fakeDaemon) Rotations(name key.Name) (report.Rotations, error) {
+	d.note("rotations %s", name)
+	return report.Rotations{Rotations: []report.Rotation{{Key: "GOOD", Number: 1}}}, known(name)
+}
+
+func (d *fakeDaemon) SafeToRevoke(_ context.Context, name key.Name) (report.Safety, error) {
+	d.note("safe %s", name)
+	return report.Safety{Name: name, Exit: 4}, known(name)
+}

@@ -29,6 +29,8 @@ func (s *Server) socketHandler() http.Handler {
 	v1("POST /v1/approve", s.approve)
 	v1("POST /v1/pause", s.pause)
 	v1("POST /v1/resume", s.resume)
+	v1("GET /v1/rotations", s.rotations)
+	v1("POST /v1/safe-to-revoke", s.safeToRevoke)
 	s.reports(mux)
 	return guard(mux)
 }

@@ -43,7 +43,7 @@ type errorAnswer struct {
 
 // A request that can be read can still ask for nothing.
 type request interface {
-	refreshRequest | approveRequest | pauseRequest | resumeRequest | Unauthorized | Adopted
+	refreshRequest | approveRequest | pauseRequest | resumeRequest | Unauthorized | Adopted | safeRequest
 	check() error
 }
 

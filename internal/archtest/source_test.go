@@ -37,6 +37,7 @@ var reveals = allowed{
 	"sinks/directory":      "writes the key",
 	"sources/vault":        "logs in with its own credential",
 	"sources/exec":         "reads the answer of a program, in which the record is",
+	"internal/peers":       "reads the answer of a program, in which another livekey's status is",
 	"alerts/internal/post": "trims a channel's own credential",
 	"alerts/webhook":       "signs with its own credential",
 	"alerts/slack":         "sends to an address that is its own credential",

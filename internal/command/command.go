@@ -6,6 +6,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ import (
 	"github.com/livekey/livekey/internal/trusted"
 )
 
-// MaxOutput is what a program may print, in bytes.
+// MaxOutput is what a program may print, in bytes, unless its Limit says otherwise.
 const MaxOutput = 1 << 20
 
 // lastWait is how long a child that left the group may go on holding the output
@@ -35,6 +36,7 @@ type Command struct {
 	Inherit []string      // names of variables of livekey's own environment
 	Env     []string      // further variables: NAME=value
 	Timeout time.Duration // then it is killed, with what it started
+	Limit   int           // of what it may print, in bytes; 0: MaxOutput
 }
 
 // Result is how a program ended.
@@ -75,7 +77,7 @@ func (c Command) Run(ctx context.Context, input []byte) (Result, error) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	out, errs := &output{full: cancel}, &tail{}
+	out, errs := &output{limit: cmp.Or(c.Limit, MaxOutput), full: cancel}, &tail{}
 	cmd := exec.CommandContext(bounded, c.Argv[0], c.Argv[1:]...) // #nosec G204 -- what the config names, and only that
 	cmd.Env = c.environment()
 	cmd.Dir = "/"
@@ -101,7 +103,7 @@ func (c Command) Run(ctx context.Context, input []byte) (Result, error) {
 	defer clear(out.buf)
 	switch {
 	case out.over:
-		return Result{}, fmt.Errorf("run %s: it printed more than %d bytes and was killed", c.Argv[0], MaxOutput)
+		return Result{}, fmt.Errorf("run %s: it printed more than %d bytes and was killed", c.Argv[0], out.limit)
 	case ctx.Err() != nil:
 		return Result{}, fmt.Errorf("run %s: %w", c.Argv[0], ctx.Err())
 	case bounded.Err() != nil:

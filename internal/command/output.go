@@ -13,9 +13,10 @@ var errTooMuch = errors.New("more output than a program may print")
 // output keeps what a program prints in one buffer that nobody else has: it may
 // be a value. One that is outgrown is cleared.
 type output struct {
-	buf  []byte
-	over bool   // there was more than MaxOutput
-	full func() // called then
+	buf   []byte
+	limit int    // of what may be printed
+	over  bool   // there was more
+	full  func() // called then
 }
 
 // ReadFrom is what package os/exec calls by way of io.Copy, which then needs no
@@ -33,7 +34,7 @@ func (o *output) ReadFrom(r io.Reader) (int64, error) {
 		o.buf = o.buf[:len(o.buf)+n]
 		total += int64(n)
 		switch {
-		case len(o.buf) > MaxOutput:
+		case len(o.buf) > o.limit:
 			o.over = true
 			o.full()
 			return total, errTooMuch

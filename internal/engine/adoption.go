@@ -17,6 +17,7 @@ import (
 const (
 	byScan   = "seen by a scan"
 	byItself = "said so itself"
+	byPeer   = "another livekey says so"
 )
 
 // maxAdoptions bounds what is kept of one key: containers come and go by new names.

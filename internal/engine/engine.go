@@ -45,6 +45,7 @@ type Options struct {
 	Attribute func(pid int, uid uint32) key.Consumer
 	// Lookers look for holders, one after another. None: nobody does.
 	Lookers []holders.Looker
+	Peers   map[string]Peer // other livekeys, of which consumers speak as host:NAME
 	// After is the engine that this one follows, in the same process and on the same
 	// journal, once its Run has returned. Values that no source has any more, those of
 	// old versions above all, come from it. nil: there was none.
@@ -91,6 +92,7 @@ type Engine struct {
 	startupWait time.Duration
 	startupEnds time.Time // set before the first probe
 
+	peers   map[string]Peer
 	keys    map[key.Name]*keyRun
 	sinks   map[string]*sinkRun
 	sources map[string]*sourceRun
@@ -117,7 +119,7 @@ type Engine struct {
 func New(o Options) (*Engine, error) {
 	e := &Engine{
 		log: o.Log, prober: o.Prober, hasher: o.Hasher, store: store{o.Journal}, startupWait: o.StartupWait,
-		count: o.Count, machine: o.Machine, attribute: o.Attribute,
+		count: o.Count, machine: o.Machine, attribute: o.Attribute, peers: o.Peers,
 		keys: map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
 		running: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}),
 	}

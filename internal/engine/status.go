@@ -16,13 +16,14 @@ import (
 // Status is what livekey knows now.
 func (e *Engine) Status() report.Status {
 	missing, _ := e.Ready(nil)
-	s := report.Status{Ready: len(missing) == 0, Keys: []report.Key{}, Alerts: e.alerts.all(), Channels: e.alerts.outboxes()}
+	s := report.Status{Epoch: e.hasher.Epoch(), Ready: len(missing) == 0, Keys: []report.Key{}, Alerts: e.alerts.all(), Channels: e.alerts.outboxes()}
 	scan, looked := e.scan()
 	seen := e.assign(scan)
 	for _, name := range slices.Sorted(maps.Keys(e.keys)) {
 		k := e.keys[name].report()
 		if looked {
 			k.Holders = count(seen[name], scan.At)
+			k.Holders.Unseen = len(scan.Unseen)
 		}
 		s.Keys = append(s.Keys, k)
 	}

@@ -49,7 +49,7 @@ func (k *keyRun) traceDelivered(ev rotation.Delivered, after *rotation.State) {
 		return
 	}
 	if c.Unproved == "" && c.Last.Outcome == key.Live {
-		k.e.witness(k.Name, c.Fingerprint, trail.Step{At: c.Last.CheckedAt, What: trail.Proved, Detail: answer(c.Last)})
+		k.e.witness(k.Name, c.Fingerprint, trail.Step{At: c.Last.CheckedAt, What: trail.Proved, Detail: verdictText(c.Last)})
 	}
 	for _, s := range k.sinks {
 		if has, _ := s.hasVersion(k.Name, c.Fingerprint); has {
@@ -86,8 +86,8 @@ func trailVersion(v *rotation.Version) trail.Version {
 	return trail.Version{Version: v.ID, Fingerprint: v.Fingerprint}
 }
 
-// answer is what an issuer said, with the name that it gave to the question.
-func answer(v key.Verdict) string {
+// verdictText is what an issuer said, with the name that it gave to the question.
+func verdictText(v key.Verdict) string {
 	text := v.Outcome.String() + "/" + string(v.Reason)
 	if v.RequestID != "" {
 		text += ", request " + v.RequestID
@@ -99,7 +99,7 @@ func refusal(v key.Verdict) string {
 	if v.Outcome != key.Dead {
 		return ""
 	}
-	return answer(v)
+	return verdictText(v)
 }
 
 // unproved is why nobody proved what was delivered, for a person.

@@ -11,6 +11,9 @@ import (
 
 // Status is what `livekey status` shows.
 type Status struct {
+	// Epoch names the salt of the fingerprints: those of two livekeys can be compared where
+	// it is the same.
+	Epoch  string        `json:"epoch,omitempty"`
 	Ready  bool          `json:"ready"`
 	Keys   []Key         `json:"keys"`
 	Alerts []alerts.Data `json:"alerts"`
@@ -97,6 +100,7 @@ type Sink struct {
 type Holders struct {
 	Current  int       `json:"current"`
 	Older    int       `json:"older"`
+	Unseen   int       `json:"unseen,omitempty"` // places where nobody could look
 	LookedAt time.Time `json:"looked_at,omitzero"`
 }
 
@@ -106,7 +110,7 @@ type Adoption struct {
 	Fingerprint string       `json:"fingerprint"`
 	Stage       key.Stage    `json:"stage"` // current: it has adopted what is delivered; empty: a version that is not known any more
 	Since       time.Time    `json:"since"`
-	How         string       `json:"how"` // seen by a scan, said so itself, peer
+	How         string       `json:"how"` // seen by a scan, said so itself, another livekey says so
 }
 
 // Check is what `livekey check` prints.

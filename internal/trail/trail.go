@@ -4,6 +4,7 @@
 package trail
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -25,6 +26,9 @@ type Version struct {
 	Version     key.Version     `json:"version"`
 	Fingerprint key.Fingerprint `json:"fingerprint"`
 }
+
+// String names it for a person.
+func (v Version) String() string { return fmt.Sprintf("version %s (%s)", v.Version, v.Fingerprint) }
 
 // Step is one fact of a rotation.
 type Step struct {
