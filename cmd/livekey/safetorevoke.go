@@ -19,10 +19,10 @@ func (a *app) safeToRevoke() *cobra.Command {
 		Use:   "safe-to-revoke NAME",
 		Short: "May the previous version of a key be revoked? With the evidence",
 		Long: "Ask the issuer, look for holders and ask the peers, now, and answer for the\n" +
-			"consumers that the config declares for the key. Exit code 0: nobody in that scope\n" +
-			"or in sight needs the previous version. 5: somebody does. 4: nobody can tell,\n" +
-			"because no consumers are declared, one could not be looked at, or there is no\n" +
-			"previous version.",
+			"consumers that the config declares for the key. Exit code 0: nobody in that\n" +
+			"scope or in sight needs the previous version. 5: somebody does. 4: nobody can\n" +
+			"tell, because no consumers are declared, one could not be looked at, or there is\n" +
+			"no previous version.",
 		Args: expects(1, 1, "NAME"),
 	}
 	output := outputFlag(cmd)

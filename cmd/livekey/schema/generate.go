@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -45,9 +46,9 @@ func whole(d describer, reference *config.Config) *jsonschema.Schema {
 	core := func(shape string, at ...string) *jsonschema.Schema {
 		return d.object(reflect.TypeOf(config.Shapes()[shape]), at)
 	}
-	places := func(section string, names []string) (at []string) {
+	places := func(section string, names []string, below ...string) (at []string) {
 		for _, name := range names {
-			at = append(at, section+"."+name)
+			at = append(at, strings.Join(append([]string{section, name}, below...), "."))
 		}
 		return at
 	}
@@ -60,6 +61,9 @@ func whole(d describer, reference *config.Config) *jsonschema.Schema {
 		keys = append(keys, string(name))
 	}
 	file.Defs["key"] = keySchema(core("keys.*", places("keys", keys)...))
+	revoke := core("keys.*.revoke", places("keys", keys, "revoke")...)
+	admin := core("keys.*.revoke.anthropic", places("keys", keys, "revoke", "anthropic")...)
+	file.Defs["key"].Properties["revoke"] = revokeSchema(revoke, admin, file.Defs["key"].Properties["revoke"].Description)
 	provider := core("providers.*", places("providers", sorted(reference.Providers))...)
 	provider.Types, provider.Type, provider.Required = nil, "object", []string{"file"}
 	file.Defs["provider"] = provider
@@ -72,6 +76,7 @@ func whole(d describer, reference *config.Config) *jsonschema.Schema {
 	set("log", core("log", "log"))
 	set("keys", entries(config.KeyNames, ref("key")))
 	set("providers", entries(config.EntryNames, ref("provider")))
+	set("peers", entries(config.EntryNames, peerSchema(core("peers.*", places("peers", sorted(reference.Peers))...))))
 	set("state_dir", text(`^/`))
 	set("socket", text(`^/`))
 	set("metrics", text(`^(.*:[0-9]+)?$`))
@@ -113,6 +118,24 @@ func keySchema(s *jsonschema.Schema) *jsonschema.Schema {
 	}})
 	set("policy", ref("policy"))
 	s.Properties["form"].Enum = append(s.Properties["form"].Enum, "") // as the provider's file says
+	return s
+}
+
+// revokeSchema is nothing, or one of two ways to revoke.
+func revokeSchema(s, admin *jsonschema.Schema, help string) *jsonschema.Schema {
+	admin.Types, admin.Type, admin.Required = nil, "object", []string{"admin_key_file"}
+	admin.Description = s.Properties["anthropic"].Description
+	s.Properties["anthropic"] = admin
+	s.Properties["exec"].Types, s.Properties["exec"].Type, s.Properties["exec"].MinItems = nil, "array", new(1)
+	s.OneOf = []*jsonschema.Schema{{Type: "null"}, {Type: "object", Required: []string{"anthropic"}}, {Type: "object", Required: []string{"exec"}}}
+	s.Description = help
+	return s
+}
+
+// peerSchema is a program.
+func peerSchema(s *jsonschema.Schema) *jsonschema.Schema {
+	s.Types, s.Type, s.Required = nil, "object", []string{"exec"}
+	s.Properties["exec"].Types, s.Properties["exec"].Type, s.Properties["exec"].MinItems = nil, "array", new(1)
 	return s
 }
 
