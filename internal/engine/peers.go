@@ -49,14 +49,14 @@ func (k *keyRun) askPeers(ctx context.Context, wg *sync.WaitGroup) map[string]pe
 }
 
 // peer says whether a whole host has left the old versions, as the livekey there sees it.
-func (q *inquiry) peer(c key.Consumer, got peerAnswer) (report.InScope, answer) {
+func (q *audit) peer(c key.Consumer, got peerAnswer) (report.InScope, answer) {
 	s := report.InScope{How: byPeer}
 	if got.err != nil {
 		s.Detail = got.err.Error()
 		return s, untold
 	}
 	there, known := peerKey(got.status, q.k.Name)
-	if there.Current != nil {
+	if there.Current != nil && len(there.Current.Fingerprint) == len(q.told.Current.Fingerprint) {
 		s.Fingerprint, s.At = there.Current.Fingerprint, there.Current.DeliveredAt
 	}
 	switch {

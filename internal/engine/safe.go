@@ -25,6 +25,9 @@ const (
 // asks whether the old one may be revoked.
 const freshProof = time.Minute
 
+// safeWithin is how long asking may take; what is not answered by then is unknown.
+const safeWithin = 30 * time.Second
+
 // answer is yes, no, or that nobody can tell.
 type answer uint8
 
@@ -41,6 +44,8 @@ func (e *Engine) SafeToRevoke(ctx context.Context, name key.Name) (report.Safety
 	if err != nil {
 		return report.Safety{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, safeWithin)
+	defer cancel()
 	k := keys[0]
 	state := k.snapshot()
 	return k.safe(ctx, revocable(&state), freshProof), nil
@@ -56,8 +61,8 @@ func revocable(s *rotation.State) *rotation.Version {
 	return nil
 }
 
-// inquiry is one answer in the making.
-type inquiry struct {
+// audit is one answer in the making.
+type audit struct {
 	k      *keyRun
 	state  rotation.State
 	told   report.Safety
@@ -67,7 +72,7 @@ type inquiry struct {
 // safe says whether the version old may be revoked. The issuer's word about the current
 // one may be as old as maxAge.
 func (k *keyRun) safe(ctx context.Context, old *rotation.Version, maxAge time.Duration) report.Safety {
-	q := &inquiry{k: k, state: k.snapshot(), told: report.Safety{
+	q := &audit{k: k, state: k.snapshot(), told: report.Safety{
 		Name: k.Name, AskedAt: now(),
 		Scope: []report.InScope{}, Checks: []report.Fact{}, Holders: []report.Holder{}, Unseen: []string{},
 	}}
@@ -105,13 +110,13 @@ func nothingToRevoke(s *rotation.State) string {
 	return fmt.Sprintf("there is no previous version to revoke: the last one, %s, is refused by its issuer for good", trailVersion(v).String())
 }
 
-func (q *inquiry) check(what string, a answer, detail string) {
+func (q *audit) check(what string, a answer, detail string) {
 	q.judged = append(q.judged, a)
 	q.told.Checks = append(q.told.Checks, report.Fact{What: what, OK: a == yes, Unknown: a == untold, Detail: detail})
 }
 
 // ask goes through all that must hold. What takes time goes side by side.
-func (q *inquiry) ask(ctx context.Context, old *rotation.Version, maxAge time.Duration) {
+func (q *audit) ask(ctx context.Context, old *rotation.Version, maxAge time.Duration) {
 	var wg sync.WaitGroup
 	var verdict key.Verdict
 	var scan holders.Scan
@@ -131,7 +136,7 @@ func (q *inquiry) ask(ctx context.Context, old *rotation.Version, maxAge time.Du
 	}
 }
 
-func (q *inquiry) previous(old *rotation.Version) {
+func (q *audit) previous(old *rotation.Version) {
 	text := trailVersion(old).String() + ", replaced by " + trailVersion(q.state.Current).String()
 	if old.Rejections > 0 {
 		text += "; its issuer refuses it since " + old.RejectedFirst.Format(time.RFC3339)
@@ -140,7 +145,7 @@ func (q *inquiry) previous(old *rotation.Version) {
 }
 
 // live holds that the issuer accepts the new version.
-func (q *inquiry) live(v key.Verdict) {
+func (q *audit) live(v key.Verdict) {
 	detail := answerOf(v)
 	switch {
 	case v.Outcome == key.Live && v.Reason != key.Blocked:
@@ -165,7 +170,7 @@ func answerOf(v key.Verdict) string {
 }
 
 // sinks holds that each has the new version, and that its consumers were told.
-func (q *inquiry) sinks() {
+func (q *audit) sinks() {
 	var behind, owed, all []string
 	for _, s := range q.k.sinks {
 		r := s.report(q.k.Name)
@@ -190,7 +195,7 @@ func (q *inquiry) sinks() {
 }
 
 // sight holds that nobody in sight has the old version, and that nobody is out of it.
-func (q *inquiry) sight(old *rotation.Version, scan holders.Scan, err error) (seen []report.Holder) {
+func (q *audit) sight(old *rotation.Version, scan holders.Scan, err error) (seen []report.Holder) {
 	if err != nil {
 		q.check("sight", untold, err.Error())
 		return nil
@@ -216,7 +221,7 @@ func (q *inquiry) sight(old *rotation.Version, scan holders.Scan, err error) (se
 }
 
 // scope holds that every declared consumer has the new version.
-func (q *inquiry) scope(scan holders.Scan, seen []report.Holder, peers map[string]peerAnswer) {
+func (q *audit) scope(scan holders.Scan, seen []report.Holder, peers map[string]peerAnswer) {
 	if len(q.k.Consumers) == 0 {
 		q.check("scope", untold, fmt.Sprintf("no consumers are declared: say who uses it, in keys.%s.consumers", q.k.Name))
 		return
@@ -252,7 +257,7 @@ func (q *inquiry) scope(scan holders.Scan, seen []report.Holder, peers map[strin
 
 // consumer says which version one on this machine has: what it was seen with now counts
 // for more than what was seen or said before.
-func (q *inquiry) consumer(c key.Consumer, scan holders.Scan, seen []report.Holder, adopted []report.Adoption) (report.InScope, answer) {
+func (q *audit) consumer(c key.Consumer, scan holders.Scan, seen []report.Holder, adopted []report.Adoption) (report.InScope, answer) {
 	current := false
 	for _, h := range seen {
 		switch {
