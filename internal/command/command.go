@@ -69,21 +69,14 @@ func (c Command) Lint() error {
 // Run runs the program with input on stdin and waits for its end. That it ended
 // with another exit code than 0 is no error. No error quotes what it printed.
 func (c Command) Run(ctx context.Context, input []byte) (Result, error) {
-	if err := c.Lint(); err != nil {
-		return Result{}, err
-	}
-	if err := trusted.CheckProgram(c.Argv[0]); err != nil {
-		return Result{}, fmt.Errorf("run program: %w", err)
-	}
 	bounded, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
+	cmd, err := c.prepare(bounded)
+	if err != nil {
+		return Result{}, err
+	}
 	out, errs := &output{limit: cmp.Or(c.Limit, MaxOutput), full: cancel}, &tail{}
-	cmd := exec.CommandContext(bounded, c.Argv[0], c.Argv[1:]...) // #nosec G204 -- what the config names, and only that
-	cmd.Env = c.environment()
-	cmd.Dir = "/"
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), out, errs
-	cmd.SysProcAttr = childAttr()
-	cmd.WaitDelay = lastWait
 
 	// The kernel ends the child with the thread that made it, however livekey ends:
 	// this thread stays until the child is gone.
@@ -95,7 +88,7 @@ func (c Command) Run(ctx context.Context, input []byte) (Result, error) {
 		}
 		return Result{}, fmt.Errorf("run program: %w", err) // names the path
 	}
-	err := wait(cmd)
+	err = wait(cmd)
 	if !out.over && cmd.ProcessState != nil && cmd.ProcessState.Exited() {
 		text := errs.text(out.buf)
 		return Result{Exit: cmd.ProcessState.ExitCode(), Output: secret.New(out.buf), Errors: text}, nil
@@ -113,6 +106,22 @@ func (c Command) Run(ctx context.Context, input []byte) (Result, error) {
 		return Result{Exit: 128 + int(status.Signal()), Errors: errs.text(out.buf)}, nil
 	}
 	return Result{}, fmt.Errorf("run %s: %w", c.Argv[0], err)
+}
+
+// prepare makes the child, which is killed when ctx ends.
+func (c Command) prepare(ctx context.Context) (*exec.Cmd, error) {
+	if err := c.Lint(); err != nil {
+		return nil, err
+	}
+	if err := trusted.CheckProgram(c.Argv[0]); err != nil {
+		return nil, fmt.Errorf("run program: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...) // #nosec G204 -- what the config names, and only that
+	cmd.Env = c.environment()
+	cmd.Dir = "/"
+	cmd.SysProcAttr = childAttr()
+	cmd.WaitDelay = lastWait
+	return cmd, nil
 }
 
 // environment is what the child gets: never nil, which would be all of ours.
