@@ -26,12 +26,24 @@ func (p *plan) needs() []sandbox.Need {
 		add(sandbox.Owner(owner, n.Where("owner")))
 	}
 	p.eachFile(func(where, path string) { add(sandbox.Reads(path, where)) })
+	for _, name := range slices.Sorted(maps.Keys(p.cfg.Keys)) {
+		for _, w := range p.cfg.Keys[name].Reports {
+			if w.Unit != "" {
+				add(sandbox.Group(journalGroup, w.Node.Where("unit")))
+			} else {
+				add(sandbox.Reads(w.Path, w.Node.Where("path")))
+			}
+		}
+	}
 	add(sandbox.Writes(p.cfg.StateDir, "", p.cfg.Where("state_dir")))
 	add(sandbox.Writes(filepath.Dir(p.cfg.Socket), "", p.cfg.Where("socket")))
 	add(sandbox.Listens(p.cfg.Metrics, p.cfg.Where("metrics")))
 	add(sandbox.Waits(p.cfg.StartupWait, p.cfg.Where("startup_wait")))
 	return all
 }
+
+// journalGroup may read the journal of every unit.
+const journalGroup = "systemd-journal"
 
 // resolvedFolder is a folder with the symlinks on the way followed: /var/run is /run.
 func resolvedFolder(folder string) string { return filepath.Dir(resolved(filepath.Join(folder, "a"))) }

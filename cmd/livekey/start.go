@@ -11,6 +11,7 @@ import (
 	logchannel "github.com/livekey/livekey/alerts/log"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/engine"
+	"github.com/livekey/livekey/internal/holders"
 	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/metrics"
 	"github.com/livekey/livekey/internal/secret"
@@ -107,7 +108,7 @@ func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 		Log: p.log, Keys: p.plan.keys, Sinks: p.plan.engineSinks(), Sources: p.plan.sources,
 		Channels: p.plan.channels, Peers: p.plan.peers, LogChannel: logchannel.New(p.log),
 		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, Count: g.metrics, After: before,
-		Machine: machine(),
+		Machine: machine(), Logs: p.plan.logs(), Attribute: holders.Attribute,
 	})
 	if err != nil {
 		return nil, err

@@ -108,6 +108,12 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	if k.SourceError != "" {
 		say(ui.Warn, "source: %s", k.SourceError)
 	}
+	if text, style := adopted(k.Adoption); text != "" {
+		say(style, "%s", text)
+	}
+	for _, l := range k.UnreadLogs {
+		say(ui.Warn, "refusals are not seen in %s", oneLine(l))
+	}
 	for _, s := range k.Sinks {
 		if s.Error != "" {
 			say(ui.Bad, "sink %s: %s", s.Name, oneLine(s.Error))
@@ -124,6 +130,29 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 		say(ui.Warn, "%s", text)
 	}
 	return lines
+}
+
+// adopted says how many consumers are known to have the current version, and names who has not.
+func adopted(all []report.Adoption) (string, ui.Style) {
+	if len(all) == 0 {
+		return "", ui.Plain
+	}
+	const most = 3
+	var behind []string
+	for _, a := range all {
+		if a.Stage != key.StageCurrent {
+			behind = append(behind, fmt.Sprintf("%s has %s", a.Consumer, a.Fingerprint))
+		}
+	}
+	text := fmt.Sprintf("adopted by %d of %s", len(all)-len(behind), counted(len(all), "consumer"))
+	if len(behind) == 0 {
+		return text, ui.Faint
+	}
+	more := ""
+	if len(behind) > most {
+		more = fmt.Sprintf(", and %d more", len(behind)-most)
+	}
+	return text + ": " + strings.Join(behind[:min(most, len(behind))], ", ") + more, ui.Warn
 }
 
 // changing is what --watch waits for: everything but the times, which pass anyway.

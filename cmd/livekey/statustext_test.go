@@ -55,6 +55,10 @@ func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
 		{"a dead key is delivered, and not simply ready", report.Status{Ready: true, Keys: []report.Key{{Name: "A", Current: dead}}}, "but see above\n", "\nready\n"},
 		{"nothing delivered is not ready", report.Status{Keys: []report.Key{{Name: "A"}}}, "\nnot ready: ", "\nready"},
 		{"a suspect key says what comes next", report.Status{Keys: []report.Key{{Name: "A", Current: suspect}}}, "refused it, dead/invalid; it is asked again", "dead/invalid suspect"},
+		{"who has adopted a version is counted", report.Status{Keys: []report.Key{{Name: "A", Current: live, Adoption: []report.Adoption{
+			{Consumer: "unit:a", Stage: key.StageCurrent}, {Consumer: "unit:b", Stage: key.StagePrevious, Fingerprint: "0123456789ab"},
+		}}}}, "A: adopted by 1 of 2 consumers: unit:b has 0123456789ab\n", "unit:a has"},
+		{"a log that cannot be read is named", report.Status{Keys: []report.Key{{Name: "A", Current: live, UnreadLogs: []string{"file /x: no such file"}}}}, "A: refusals are not seen in file /x: no such file\n", "adopted"},
 		{"what a summary says is not said again", report.Status{Alerts: []alerts.Data{missing}}, "A: nothing (read /a: not found)\n", "\n  read /a"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

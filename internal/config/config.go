@@ -71,6 +71,7 @@ type Key struct {
 	Policy    Policy
 	Consumers []key.Consumer // who uses it: the scope of every answer about who has left an old version
 	Revoke    *Revoke        // nil: livekey revokes nothing
+	Reports   []WatchedLog   // in which consumers say that it was refused
 	Node      Node           // where it stands, for faults that are found later
 }
 

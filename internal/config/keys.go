@@ -42,6 +42,7 @@ type keySpec struct {
 	Policy    Node              `yaml:"policy"`
 	Consumers []string          `yaml:"consumers"`
 	Revoke    Node              `yaml:"revoke"`
+	Reports   Node              `yaml:"reports"`
 }
 
 // key reads one entry of keys. ok is false if it has a fault.
@@ -65,6 +66,7 @@ func (b *builder) key(n Node) (k Key, ok bool) {
 	k.Policy = b.policy(spec.Policy, b.cfg.Policy)
 	k.Consumers = b.consumers(n, spec.Consumers)
 	k.Revoke = b.revoke(n, spec.Revoke, spec.Consumers)
+	k.Reports = b.reports(spec.Reports)
 	if spec.BaseURL != "" {
 		b.baseURL(k)
 	}

@@ -108,6 +108,16 @@ func TestReferenceShowsEveryField(t *testing.T) {
 			t.Errorf("configs/reference.yaml does not show %s of on_change", field)
 		}
 	}
+	for field := range Fields(reflect.TypeFor[journalSpec]()) {
+		if !root.has("keys.aws-deployer.reports.journal."+field) && !root.has("keys.aws-deployer.reports.file."+field) {
+			t.Errorf("configs/reference.yaml does not show %s of a journal", field)
+		}
+	}
+	for field := range Fields(reflect.TypeFor[fileSpec]()) {
+		if !root.has("keys.aws-deployer.reports.file."+field) && field != "match" { // a journal shows it
+			t.Errorf("configs/reference.yaml does not show %s of a log file", field)
+		}
+	}
 	for place, shape := range map[string]any{
 		"":                       top{},
 		"policy":                 policySpec{},

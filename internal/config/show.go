@@ -67,6 +67,9 @@ func (c *Config) showKey(k Key) *yaml.Node {
 	if k.Policy != c.Policy {
 		n.Content = append(n.Content, text("policy"), showPolicy(k.Policy, &c.Policy))
 	}
+	if logs := showReports(k.Reports); logs != nil {
+		n.Content = append(n.Content, text("reports"), logs)
+	}
 	return n
 }
 

@@ -87,9 +87,7 @@ func (e *Engine) adoptions(name key.Name) []report.Adoption {
 	if k == nil || err != nil || len(all) == 0 {
 		return nil
 	}
-	k.mu.Lock()
-	state := k.state
-	k.mu.Unlock()
+	state := k.snapshot()
 	return describeAdoptions(all, state)
 }
 
@@ -113,9 +111,7 @@ func (e *Engine) noteAdoption(name key.Name, s rotation.Sighted) {
 	if k == nil {
 		return
 	}
-	k.mu.Lock()
-	state := k.state
-	k.mu.Unlock()
+	state := k.snapshot()
 	if state.Current == nil || len(state.Older) == 0 {
 		return
 	}

@@ -12,9 +12,7 @@ import (
 // Answer is what is known now, for whoever reported.
 func (q *Inquiry) Answer() report.Answer {
 	k := q.k
-	k.mu.Lock()
-	state := k.state
-	k.mu.Unlock()
+	state := k.snapshot()
 	c := state.Current
 	if c == nil {
 		return report.Answer{

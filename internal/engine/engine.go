@@ -46,6 +46,7 @@ type Options struct {
 	// Lookers look for holders, one after another. None: nobody does.
 	Lookers []holders.Looker
 	Peers   map[string]Peer // other livekeys, of which consumers speak as host:NAME
+	Logs    []Log
 	// After is the engine that this one follows, in the same process and on the same
 	// journal, once its Run has returned. Values that no source has any more, those of
 	// old versions above all, come from it. nil: there was none.
@@ -104,6 +105,7 @@ type Engine struct {
 
 	attribute func(pid int, uid uint32) key.Consumer
 	reports   reports
+	logs      []*logRun
 	adopting  sync.Mutex // held while a record of adoptions is changed
 
 	// spawn runs f while Run lasts, and Run waits for it. It is nil before.
@@ -144,6 +146,14 @@ func New(o Options) (*Engine, error) {
 		if err := e.addKey(k, o.Sources, o.After); err != nil {
 			return nil, err
 		}
+	}
+	for _, l := range o.Logs {
+		for _, of := range l.Keys {
+			if e.keys[of.Key] == nil {
+				return nil, fmt.Errorf("%s: no key %s", l.Name, of.Key)
+			}
+		}
+		e.logs = append(e.logs, &logRun{Log: l, e: e})
 	}
 	// By name: in another order after every start, the sinks that an alert names would
 	// look like news.
@@ -215,6 +225,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, s := range e.sinks {
 		s.watchDrift()
 	}
+	for _, l := range e.logs {
+		e.spawn(l.follow)
+	}
 	e.timers.set(e, e.startupEnds, e.startupOver)
 	e.lookIfOwed()
 	e.settled()
@@ -258,6 +271,7 @@ func (e *Engine) keep(err error) {
 func (e *Engine) Once(ctx context.Context, drain time.Duration) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	e.logs = nil // nobody stays to hear what they will say
 	var g errgroup.Group
 	g.Go(func() error { return e.Run(ctx) })
 	select {

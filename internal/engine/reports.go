@@ -138,12 +138,11 @@ func (k *keyRun) inquire(ctx context.Context) {
 func (q *Inquiry) Wait(ctx context.Context) { await(ctx, q.done) }
 
 func (k *keyRun) currentPrint() key.Fingerprint {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.state.Current == nil {
+	state := k.snapshot()
+	if state.Current == nil {
 		return ""
 	}
-	return k.state.Current.Fingerprint
+	return state.Current.Fingerprint
 }
 
 // spokenFor is the key that somebody means, by its name or by a variable that has it, if he

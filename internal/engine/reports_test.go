@@ -32,6 +32,21 @@ func (w *world) report(by admin.Speaker, r admin.Unauthorized) report.Answer {
 	return a
 }
 
+// setUnseen is set, and no watcher says so.
+func (s *fakeSource) setUnseen(path, value string) {
+	s.mu.Lock()
+	s.changed = nil
+	s.mu.Unlock()
+	s.set(path, value)
+}
+
+// takes makes every answer from now on take so long.
+func (i *fakeIssuer) takes(d time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.delay = d
+}
+
 func TestWhatComesOfAReport(t *testing.T) {
 	for _, c := range []struct {
 		rule    string
@@ -42,9 +57,8 @@ func TestWhatComesOfAReport(t *testing.T) {
 	}{
 		{"a key that lives is fine", func(*world) {}, report.Fine, "accepts", "1"},
 		{"a new version that nobody had read yet is here", func(w *world) {
-			w.source.changed = nil // no watcher says so
 			w.issuer.is("v2", key.Live, key.Valid, "ours")
-			w.source.set("K", "v2")
+			w.source.setUnseen("K", "v2")
 		}, report.New, "newer version", "2"},
 		{"so is one that was delivered lately", func(w *world) {
 			w.issuer.is("v2", key.Live, key.Valid, "ours")
@@ -96,7 +110,7 @@ func TestOneReportInAMinuteCausesWork(t *testing.T) {
 		pass(5*time.Minute + time.Second)
 		asked, read := w.issuer.count("v1"), w.source.count()
 		var all sync.WaitGroup
-		w.issuer.delay = time.Second
+		w.issuer.takes(time.Second)
 		for range 20 {
 			all.Go(func() { w.report(root, admin.Unauthorized{}) })
 		}
@@ -114,7 +128,7 @@ func TestOneReportInAMinuteCausesWork(t *testing.T) {
 			t.Fatalf("in the next minute the issuer was asked %d times in all", n)
 		}
 		w.wantStory() // a report is no verdict and no alert
-		if k := w.e.keys["K"]; k.state.Current.Rejections != 0 {
+		if k := w.e.keys["K"]; k.snapshot().Current.Rejections != 0 {
 			t.Error("reports are counted as rejections")
 		}
 	})
@@ -127,13 +141,13 @@ func TestAReportIsAnsweredInTimeWhateverHangs(t *testing.T) {
 		w.start()
 		defer w.stop()
 		pass(5*time.Minute + time.Second)
-		w.issuer.delay = time.Hour
+		w.issuer.takes(time.Hour)
 		began := time.Now()
 		w.report(root, admin.Unauthorized{})
 		if took := time.Since(began); took > reportWait {
 			t.Errorf("took %s", took)
 		}
-		w.issuer.delay = 0
+		w.issuer.takes(0)
 	})
 }
 

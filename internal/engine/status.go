@@ -38,6 +38,7 @@ func (k *keyRun) report() report.Key {
 	r := describe(k.Name, k.Provider, state)
 	r.Optional = k.Optional
 	r.Adoption = k.e.adoptions(k.Name)
+	r.UnreadLogs = k.unreadableLogs()
 	if len(failing) > 0 {
 		slices.Sort(failing)
 		r.SourceError = failing[0]

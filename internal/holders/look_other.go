@@ -7,9 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+
+	"github.com/livekey/livekey/internal/key"
 )
 
 // Look says that nobody can look here.
 func (l *Local) Look(context.Context, Wanted) (Scan, error) {
 	return Scan{}, fmt.Errorf("look for holders on %s: %w: no process shows its environment", runtime.GOOS, errors.ErrUnsupported)
 }
+
+// Attribute tells nothing here.
+func Attribute(int, uint32) key.Consumer { return "" }

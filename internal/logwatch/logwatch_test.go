@@ -218,7 +218,7 @@ func TestAFileIsFollowed(t *testing.T) {
 			f.looked()
 			appendTo(t, path, "two\n")
 		}, []string{"one, and half of", "two"}},
-		{"when it is a link that points elsewhere", func(t *testing.T, path string, f *follower) {
+		{"when it is a link that points elsewhere", func(t *testing.T, path string, _ *follower) {
 			other := path + ".other"
 			appendTo(t, other, "one\n")
 			do(t, os.Symlink(other, path+".new"), os.Rename(path+".new", path))

@@ -42,12 +42,14 @@ type Key struct {
 	// Holders is null where nobody may look.
 	Holders *Holders `json:"holders"`
 	// Adoption says of each consumer that is known which version it has.
-	Adoption    []Adoption `json:"adoption,omitempty"`
-	Missing     bool       `json:"missing,omitempty"`      // its source has no such record
-	SourceError string     `json:"source_error,omitempty"` // why its source cannot be read now
-	PausedUntil time.Time  `json:"paused_until,omitzero"`
-	PauseReason string     `json:"pause_reason,omitempty"` // as whoever paused it said
-	NextProbeAt time.Time  `json:"next_probe_at,omitzero"`
+	Adoption []Adoption `json:"adoption,omitempty"`
+	// UnreadLogs are those of its reports: that cannot be read now, in a line each.
+	UnreadLogs  []string  `json:"unread_logs,omitempty"`
+	Missing     bool      `json:"missing,omitempty"`      // its source has no such record
+	SourceError string    `json:"source_error,omitempty"` // why its source cannot be read now
+	PausedUntil time.Time `json:"paused_until,omitzero"`
+	PauseReason string    `json:"pause_reason,omitempty"` // as whoever paused it said
+	NextProbeAt time.Time `json:"next_probe_at,omitzero"`
 }
 
 // Current is the delivered version of a key. Fingerprints are the short form.

@@ -64,6 +64,7 @@ func whole(d describer, reference *config.Config) *jsonschema.Schema {
 	revoke := core("keys.*.revoke", places("keys", keys, "revoke")...)
 	admin := core("keys.*.revoke.anthropic", places("keys", keys, "revoke", "anthropic")...)
 	file.Defs["key"].Properties["revoke"] = revokeSchema(revoke, admin, file.Defs["key"].Properties["revoke"].Description)
+	file.Defs["key"].Properties["reports"] = reports(core, file.Defs["key"].Properties["reports"].Description)
 	provider := core("providers.*", places("providers", sorted(reference.Providers))...)
 	provider.Types, provider.Type, provider.Required = nil, "object", []string{"file"}
 	file.Defs["provider"] = provider
@@ -136,6 +137,28 @@ func revokeSchema(s, admin *jsonschema.Schema, help string) *jsonschema.Schema {
 func peerSchema(s *jsonschema.Schema) *jsonschema.Schema {
 	s.Types, s.Type, s.Required = nil, "object", []string{"exec"}
 	s.Properties["exec"].Types, s.Properties["exec"].Type, s.Properties["exec"].MinItems = nil, "array", new(1)
+	return s
+}
+
+// reports are logs, one of a kind or a list of them. In each is said which lines count.
+func reports(core func(shape string, at ...string) *jsonschema.Schema, help string) *jsonschema.Schema {
+	const shown = "keys.aws-deployer.reports"
+	s := core("keys.*.reports", shown)
+	s.Description = help
+	for kind, required := range map[string]string{"journal": "unit", "file": "path"} {
+		entry := core("keys.*.reports."+kind, shown+"."+kind)
+		entry.Types, entry.Type, entry.Required = nil, "object", []string{required}
+		entry.OneOf = []*jsonschema.Schema{{Required: []string{"match"}}, {Required: []string{"pattern"}}}
+		s.Properties[kind] = &jsonschema.Schema{
+			Description: s.Properties[kind].Description,
+			AnyOf:       []*jsonschema.Schema{entry, {Type: "array", Items: entry}, {Type: "null"}},
+		}
+		if kind == "journal" {
+			entry.Properties["unit"].Pattern = config.UnitNames
+		} else {
+			entry.Properties["path"].Pattern = `^/`
+		}
+	}
 	return s
 }
 

@@ -120,6 +120,7 @@ var loaderOnly = map[string]string{
 	"sink_keys_unknown":           "another section",
 	"sink_same_path":              "another entry",
 	"sink_same_variable":          "another section",
+	"socket_of_reports":           "another name than one",
 	"socket_too_long":             "how many bytes a text has",
 }
 
