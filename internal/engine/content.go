@@ -26,11 +26,21 @@ func (s *sinkRun) open(ctx context.Context) {
 	}
 	content, ours := s.look(ctx)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !ours {
+	if ours {
+		s.takeFirst(content, record)
+	} else {
 		s.noteForeign(content)
-		return
 	}
+	has, at := s.has, s.writtenAt
+	s.mu.Unlock()
+	if record.Intent != nil { // killed before it was noted when
+		at = now()
+	}
+	s.reloads.open(has, at)
+}
+
+// takeFirst is take of what a run before this one left. The caller holds mu.
+func (s *sinkRun) takeFirst(content sinks.Content, record SinkRecord) {
 	s.take(content)
 	if maps.Equal(s.has, record.Has) {
 		s.e.alerts.resolve(s.subject(), key.Drift, "it has what livekey wrote")

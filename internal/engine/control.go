@@ -23,6 +23,9 @@ func (e *Engine) Refresh(_ context.Context, names []key.Name) error {
 	}
 	for _, k := range keys {
 		k.post(rotation.Refreshed{At: now()})
+		for _, s := range k.sinks {
+			s.reloads.urge()
+		}
 	}
 	return nil
 }
@@ -53,6 +56,9 @@ func (e *Engine) Approve(ctx context.Context, name key.Name, version key.Version
 		return fmt.Errorf("approve %s: keep who approved: %w", name, err)
 	}
 	k.post(rotation.Approved{At: now(), Version: c.ID})
+	for _, s := range k.sinks {
+		s.reloads.urge() // of a version that its consumers did not come back with
+	}
 	return nil
 }
 

@@ -13,13 +13,22 @@ type Counter interface {
 	SourceRead(source string, err error)
 	SinkWritten(sink string, err error) // a write that changed the sink, or failed
 	AlertSent(channel string, err error)
+	ReloadEnded(sink string, how string) // done, failed or untold
 }
+
+// How a reload may end.
+const (
+	reloadDone   = "done"
+	reloadFailed = "failed" // a consumer did not come back
+	reloadUntold = "untold" // nobody could tell it
+)
 
 type uncounted struct{}
 
-func (uncounted) SourceRead(string, error)  {}
-func (uncounted) SinkWritten(string, error) {}
-func (uncounted) AlertSent(string, error)   {}
+func (uncounted) SourceRead(string, error)   {}
+func (uncounted) SinkWritten(string, error)  {}
+func (uncounted) AlertSent(string, error)    {}
+func (uncounted) ReloadEnded(string, string) {}
 
 // failure is the first error that is the source's fault: that it has no such record is
 // an answer.

@@ -80,6 +80,7 @@ type Sink struct {
 	Sink     sinks.Sink
 	Keys     []key.Name
 	Complete bool // delay the first write until every key is there
+	OnChange OnChange
 }
 
 // Engine follows all keys. Make one with New; Run or Once runs it, once.
@@ -140,6 +141,9 @@ func New(o Options) (*Engine, error) {
 	e.watch.begin(o.Lookers, o.After, o.Hasher.Epoch())
 	for _, s := range o.Sinks {
 		run := &sinkRun{Sink: s, e: e, kept: map[key.Name]*entry{}}
+		if len(s.OnChange.Steps) > 0 {
+			run.reloads = &reloads{OnChange: s.OnChange, s: run}
+		}
 		e.sinks[s.Name] = run
 	}
 	for _, k := range o.Keys {
@@ -209,6 +213,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.startupEnds = time.Now().Add(e.startupWait)
 	close(e.running)
 	e.alerts.keepOnly(e.subjects())
+	e.forgetReloads()
 	e.configTaken()
 	e.spawn(e.timers.run)
 	e.alerts.run(e.spawn)
@@ -266,8 +271,8 @@ func (e *Engine) keep(err error) {
 	e.alerts.resolve(itself, key.SelfDegraded, "the journal is written again")
 }
 
-// Once runs until first verdicts are there, or startup_wait is over, and every
-// write that follows from them has ended. Alerts that are waiting get drain to leave.
+// Once runs until first verdicts are there, or startup_wait is over, every write that
+// follows from them has ended, and consumers were told of it. Alerts that are waiting get drain to leave.
 func (e *Engine) Once(ctx context.Context, drain time.Duration) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -278,6 +283,7 @@ func (e *Engine) Once(ctx context.Context, drain time.Duration) error {
 	case <-e.started:
 	case <-ctx.Done():
 	}
+	e.finishReloads(ctx)
 	e.alerts.drained(ctx, drain)
 	cancel()
 	return g.Wait()

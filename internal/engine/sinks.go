@@ -37,6 +37,8 @@ type sinkRun struct {
 	Sink
 	e *Engine
 
+	reloads *reloads // nil: nobody is told
+
 	mu        sync.Mutex
 	kept      map[key.Name]*entry // what the sink has
 	wanted    map[key.Name]*entry // what is to be there instead
@@ -201,6 +203,12 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 	if err != nil {
 		return err
 	}
+	s.mu.Lock()
+	has := s.has
+	s.mu.Unlock()
+	if err := s.reloads.owe(has, prints); err != nil {
+		return err
+	}
 	if !maps.Equal(record.Has, prints) {
 		record.moveTo(s.Path)
 		record.Intent = prints
@@ -210,6 +218,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 	}
 	changed, err := s.Sink.Sink.Write(ctx, entries)
 	if err != nil {
+		s.reloads.unwritten()
 		return err
 	}
 	at := now()
@@ -232,6 +241,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 		s.wanted = nil // an empty map takes as much as one of eight
 	}
 	s.mu.Unlock()
+	s.reloads.written(changed, record.WrittenAt)
 	s.e.alerts.resolve(s.subject(), key.SinkFailed, "it was written")
 	if s.asMeant(round) {
 		s.e.alerts.resolve(s.subject(), key.Drift, "it was written")

@@ -140,14 +140,15 @@ func candidate(s *rotation.State) *rotation.Version {
 }
 
 func (s *sinkRun) report(name key.Name) report.Sink {
+	owes, why := s.reloads.trouble()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := report.Sink{Name: s.Name, Path: s.Path, WrittenAt: s.writtenAt}
+	r := report.Sink{Name: s.Name, Path: s.Path, WrittenAt: s.writtenAt, ReloadOwed: owes, Error: why}
 	if n, ok := s.kept[name]; ok {
 		r.Fingerprint = n.print().String()
 	}
 	if s.err != nil {
-		r.Error = s.err.Error()
+		r.Error, r.Unwritten = s.err.Error(), true
 	}
 	return r
 }

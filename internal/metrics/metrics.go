@@ -20,9 +20,9 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	probes, sourceReads, sourceErrors, sinkWrites, sinkErrors, sent, sendErrors *prometheus.CounterVec
-	probeSeconds                                                                *prometheus.HistogramVec
-	reloadGood, reloadTime                                                      prometheus.Gauge
+	probes, sourceReads, sourceErrors, sinkWrites, sinkErrors, sent, sendErrors, reloads *prometheus.CounterVec
+	probeSeconds                                                                         *prometheus.HistogramVec
+	reloadGood, reloadTime                                                               prometheus.Gauge
 }
 
 // New makes the metrics of a livekey of this version.
@@ -37,6 +37,8 @@ func New(version, goVersion string) *Metrics {
 		sinkErrors:   counter("livekey_sink_write_errors_total", "Writes of a sink that failed.", "sink"),
 		sent:         counter("livekey_alerts_sent_total", "Events that an alert channel took.", "channel"),
 		sendErrors:   counter("livekey_alert_send_errors_total", "Events that an alert channel did not take; they are sent again.", "channel"),
+		reloads: counter("livekey_reloads_total",
+			"Times that the consumers of a sink were told of a change, by how it ended: done, failed or untold.", "sink", "result"),
 		probeSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "livekey_probe_duration_seconds", Help: "How long issuers took to answer.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
@@ -54,7 +56,7 @@ func New(version, goVersion string) *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(
-		m.probes, m.sourceReads, m.sourceErrors, m.sinkWrites, m.sinkErrors, m.sent, m.sendErrors, m.probeSeconds,
+		m.probes, m.sourceReads, m.sourceErrors, m.sinkWrites, m.sinkErrors, m.sent, m.sendErrors, m.reloads, m.probeSeconds,
 		m.reloadGood, m.reloadTime, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -97,6 +99,9 @@ func (m *Metrics) AlertSent(channel string, err error) {
 	}
 	m.sent.WithLabelValues(channel).Inc()
 }
+
+// ReloadEnded counts one telling of a sink's consumers.
+func (m *Metrics) ReloadEnded(sink, how string) { m.reloads.WithLabelValues(sink, how).Inc() }
 
 // Reloaded takes note of whether the config was taken.
 func (m *Metrics) Reloaded(taken bool) {

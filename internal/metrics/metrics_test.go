@@ -22,7 +22,7 @@ import (
 // full is a status in which every gauge has a sample.
 func full() report.Status {
 	at := time.Unix(1_800_000_000, 0)
-	sinks := []report.Sink{{Name: "app", WrittenAt: at}, {Name: "broken", WrittenAt: at, Error: "disk full"}}
+	sinks := []report.Sink{{Name: "app", WrittenAt: at}, {Name: "broken", WrittenAt: at, Error: "disk full", Unwritten: true}}
 	return report.Status{
 		Ready: true,
 		Keys: []report.Key{

@@ -29,6 +29,7 @@ var (
 
 	written = gauge("livekey_sink_written_timestamp_seconds", "When the sink last changed.", "sink")
 	failing = gauge("livekey_sink_failing", "1 while the sink cannot be written.", "sink")
+	owed    = gauge("livekey_reload_owed", "1 while consumers of the sink have to be told of what changed.", "sink")
 	open    = gauge("livekey_alerts_open", "Open alerts.", "cause", "severity")
 )
 
@@ -99,7 +100,8 @@ func sinks(keys []report.Key, send func(*prometheus.Desc, float64, ...string), a
 			}
 			seen[s.Name] = true
 			at(written, s.WrittenAt, s.Name)
-			send(failing, bit(s.Error != ""), s.Name)
+			send(failing, bit(s.Unwritten), s.Name)
+			send(owed, bit(s.ReloadOwed), s.Name)
 		}
 	}
 }

@@ -96,6 +96,7 @@ type Sink struct {
 	WrittenAt   time.Time `json:"written_at,omitzero"`
 	ReloadOwed  bool      `json:"reload_owed,omitempty"`
 	Error       string    `json:"error,omitempty"`
+	Unwritten   bool      `json:"-"` // the error is one of writing, not of a reload
 }
 
 // Holders counts consumers per version.

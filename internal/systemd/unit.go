@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
 )
 
 // Unit is a service as systemd sees it now.
@@ -99,4 +98,3 @@ func (c *Conn) start(verb Verb) func(ctx context.Context, name, mode string, end
 		return c.bus.TryRestartUnitContext
 	}
 }
-

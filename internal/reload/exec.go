@@ -1,0 +1,41 @@
+package reload
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/livekey/livekey/internal/command"
+	"github.com/livekey/livekey/internal/trusted"
+)
+
+// Program tells a consumer by running a program, which learns what changed from its
+// environment. Exit code 0 says that the consumer is back.
+type Program struct {
+	Command command.Command
+	Health  Health
+}
+
+// Name names the program without its arguments.
+func (p Program) Name() string { return "program " + p.Command.Argv[0] }
+
+// Reload runs the program.
+func (p Program) Reload(ctx context.Context, c Change) (string, error) {
+	if err := trusted.CheckProgram(p.Command.Argv[0]); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrUnasked, err)
+	}
+	cmd := p.Command
+	cmd.Env = []string{
+		"LIVEKEY_SINK=" + c.Sink, "LIVEKEY_PATH=" + c.Path, "LIVEKEY_KEYS=" + c.names(),
+		"LIVEKEY_FINGERPRINTS=" + c.prints(), "LIVEKEY_REASON=" + string(c.Reason),
+	}
+	got, err := cmd.Run(ctx, nil)
+	switch {
+	case err != nil:
+		return "", err
+	case got.Exit != 0 && got.Errors != "":
+		return "", fmt.Errorf("%s exited with code %d: %s", p.Command.Argv[0], got.Exit, got.Errors)
+	case got.Exit != 0:
+		return "", fmt.Errorf("%s exited with code %d", p.Command.Argv[0], got.Exit)
+	}
+	return "run", p.Health.ask(ctx)
+}
