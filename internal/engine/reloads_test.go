@@ -132,6 +132,9 @@ func TestConsumersAreToldOfTheFirstDeliveryAndOfEachChange(t *testing.T) {
 		if owes, why := w.owes(); owes || why != "" {
 			t.Errorf("owed %t, %q", owes, why)
 		}
+		if o, err := w.e.store.owed("app"); o != nil || err != nil {
+			t.Errorf("the journal has %+v, %v", o, err)
+		}
 		first, second := c[0].told[0], c[0].told[1]
 		if first.Reason != reload.First || second.Reason != reload.Changed || !slices.Equal(second.Keys, []key.Name{"K"}) {
 			t.Errorf("told %+v, then %+v", first, second)
@@ -332,17 +335,51 @@ func TestWhereNobodyCanTellItIsTriedAgain(t *testing.T) {
 	})
 }
 
+// Between the note of a write and the write itself, the journal is never without it.
+func TestAReloadThatEndsDuringAWriteLeavesTheNextOwed(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.consumers("a")
+		r := w.reloadsOf(c)
+		defer w.stop()
+		c[0].takes = time.Minute
+		write := func(f key.Fingerprint) (done func()) {
+			if err := r.owe(r.has, content{"K": f}); err != nil {
+				t.Fatal(err)
+			}
+			return func() { r.written(true, time.Now()) }
+		}
+		write("v1")()
+		pass(time.Second)
+		written := write("v2")
+		pass(10 * time.Minute) // v1 was told; the write takes long
+		if o, err := w.e.store.owed("app"); o == nil || err != nil || o.Before["K"] != "v1" {
+			t.Fatalf("the journal has %+v, %v", o, err)
+		}
+		written()
+		pass(10 * time.Minute)
+		wantTimes(t, c, 2)
+	})
+}
+
+// reloadsOf starts w and returns what tells the consumers of a sink that the test writes.
+func (w *world) reloadsOf(consumers []*fakeConsumer) *reloads {
+	w.setup = nil
+	w.start()
+	s := &sinkRun{Sink: Sink{Name: "app", Keys: []key.Name{"K"}}, e: w.e}
+	s.reloads = &reloads{s: s}
+	for _, c := range consumers {
+		s.reloads.Steps = append(s.reloads.Steps, c)
+	}
+	return s.reloads
+}
+
 // A sink that has again what its consumers had is told to those alone who heard of the
 // other content: the mechanism behind on_failure: revert.
 func TestAReturnIsToldToWhoHeardOfTheOther(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers(named("u", 4)...)
-		s := &sinkRun{Sink: Sink{Name: "app", Keys: []key.Name{"K"}}}
-		w.start()
+		r := w.reloadsOf(c)
 		defer w.stop()
-		s.e = w.e
-		r := &reloads{OnChange: OnChange{Steps: []reload.Step{c[0], c[1], c[2], c[3]}}, s: s}
-		s.reloads = r
 		write := func(f key.Fingerprint) {
 			next := content{"K": f}
 			if err := r.owe(r.has, next); err != nil {
