@@ -27,6 +27,7 @@ type plan struct {
 	prefixes map[string]string // of values: the issuer to which alone each belongs
 	sources  map[string]sources.Source
 	sinks    map[string]sinks.Sink
+	onChange map[string]engine.OnChange // by sink
 	channels map[string]alerts.Channel
 	peers    map[string]engine.Peer
 	checkers map[string]validator.Checker // by the way they ask
@@ -45,7 +46,7 @@ func knowsNothing(string) func(map[string]secret.Value) bool { return nil }
 func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 	p := &plan{
 		cfg: cfg, catalog: catalog.Builtin(),
-		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, channels: map[string]alerts.Channel{}, peers: map[string]engine.Peer{}, checkers: map[string]validator.Checker{},
+		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, onChange: map[string]engine.OnChange{}, channels: map[string]alerts.Channel{}, peers: map[string]engine.Peer{}, checkers: map[string]validator.Checker{},
 		hosts: map[key.Name][]string{}, forms: map[key.Name]string{},
 	}
 	factory := &httpclient.Factory{Agent: "livekey/" + thisBuild().Version}
@@ -65,6 +66,7 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 		if say(err) {
 			p.sinks[name] = sink
 		}
+		say(p.addOnChange(s, factory))
 	}
 	for name, c := range cfg.Alerts {
 		channel, err := channelKinds[c.Kind](alerts.Env{Name: name, Log: log.With("channel", name), HTTP: factory}, c.Settings)
@@ -105,7 +107,7 @@ func (p *plan) keepSources(before *plan) {
 // forget lets go of all that an engine has taken over. What is left is compared with
 // the plan that follows.
 func (p *plan) forget() {
-	p.catalog, p.prefixes, p.sinks, p.channels, p.peers, p.checkers, p.keys, p.hosts, p.forms = nil, nil, nil, nil, nil, nil, nil, nil, nil
+	p.catalog, p.prefixes, p.sinks, p.onChange, p.channels, p.peers, p.checkers, p.keys, p.hosts, p.forms = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
 }
 
 // addProviders reads the provider files that the config names.
@@ -160,7 +162,7 @@ func (p *plan) engineSinks() []engine.Sink {
 	var all []engine.Sink
 	for _, name := range slices.Sorted(maps.Keys(p.cfg.Sinks)) {
 		s := p.cfg.Sinks[name]
-		all = append(all, engine.Sink{Name: name, Path: pathOf(p.sinks[name]), Sink: p.sinks[name], Keys: s.Keys, Complete: s.Complete})
+		all = append(all, engine.Sink{Name: name, Path: pathOf(p.sinks[name]), Sink: p.sinks[name], Keys: s.Keys, Complete: s.Complete, OnChange: p.onChange[name]})
 	}
 	return all
 }

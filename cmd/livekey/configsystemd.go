@@ -14,12 +14,15 @@ import (
 )
 
 func (a *app) configSystemd() *cobra.Command {
-	return &cobra.Command{
+	var rule bool
+	cmd := &cobra.Command{
 		Use:   "systemd",
-		Short: "The drop-in with what the config needs beyond livekey.service",
+		Short: "The drop-in and polkit rule that the config needs beyond livekey.service",
 		Long: "Prints the drop-in with which livekey.service can do what the config asks:\n" +
-			"paths, groups and owners other than its own. Each line says what in the config\n" +
-			"needs it. It changes nothing, and says how to put it in place.",
+			"paths, groups and owners other than its own, signals to others, and, as a\n" +
+			"comment, the polkit rule for the units that on_change names, which --polkit\n" +
+			"prints alone. Each line says what in the config needs it. It changes nothing,\n" +
+			"and says how to put it in place.",
 		Args: expects(0, 0, "nothing"),
 		RunE: act(func(context.Context, []string) error {
 			cfg, err := a.settings()
@@ -29,6 +32,9 @@ func (a *app) configSystemd() *cobra.Command {
 			p, err := assemble(cfg, a.quiet(), knowsNothing)
 			if err != nil {
 				return asUsage(err)
+			}
+			if rule {
+				return a.printRule(p)
 			}
 			text := sandbox.DropIn(p.needs())
 			if text == "" {
@@ -45,9 +51,25 @@ func (a *app) configSystemd() *cobra.Command {
 			for _, step := range sandbox.Steps {
 				_, _ = fmt.Fprintf(a.err.Out, "  %s\n", step) // unbroken: somebody copies it
 			}
+			if len(p.managed()) > 0 {
+				_, _ = fmt.Fprintf(a.err.Out, "  %s\n", sandbox.RuleStep)
+			}
 			return nil
 		}),
 	}
+	cmd.Flags().BoolVar(&rule, "polkit", false, "print the polkit rule alone")
+	return cmd
+}
+
+// printRule prints the polkit rule, if the config needs one.
+func (a *app) printRule(p *plan) error {
+	text := sandbox.Rule(p.managed())
+	if text == "" {
+		a.note("the config names no unit in on_change: no polkit rule is needed")
+		return nil
+	}
+	_, err := a.out.Out.Write([]byte(text))
+	return err
 }
 
 // allowed says what the livekey that serves this config may not do of it: the one that

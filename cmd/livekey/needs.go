@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/sandbox"
 	"github.com/livekey/livekey/sinks"
 	"github.com/livekey/livekey/sources"
@@ -39,6 +40,8 @@ func (p *plan) needs() []sandbox.Need {
 	add(sandbox.Writes(filepath.Dir(p.cfg.Socket), "", p.cfg.Where("socket")))
 	add(sandbox.Listens(p.cfg.Metrics, p.cfg.Where("metrics")))
 	add(sandbox.Waits(p.cfg.StartupWait, p.cfg.Where("startup_wait")))
+	add(p.signaled())
+	add(sandbox.Manages(p.managed()))
 	return all
 }
 
@@ -73,6 +76,13 @@ func (p *plan) eachFile(found func(where, path string)) {
 			found(where, path)
 		}
 	}
+	p.eachStep(func(_ config.Sink, s config.Step) {
+		for field, path := range map[string]string{"pid_file": s.PIDFile, "http.token_file": s.TokenFile} {
+			if path != "" {
+				found(s.Node.Where(field), path)
+			}
+		}
+	})
 	if p.cfg.SaltFile != "" {
 		found(p.cfg.Where("salt_file"), p.cfg.SaltFile)
 	}

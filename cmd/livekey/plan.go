@@ -67,7 +67,7 @@ func (p *plan) report() report.Plan {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.cfg.Sinks)) {
 		s := p.cfg.Sinks[name]
-		told.Sinks = append(told.Sinks, report.PlannedSink{Name: name, Kind: s.Kind, Path: pathOf(p.sinks[name]), Keys: s.Keys})
+		told.Sinks = append(told.Sinks, report.PlannedSink{Name: name, Kind: s.Kind, Path: pathOf(p.sinks[name]), Keys: s.Keys, OnChange: p.told(s)})
 	}
 	return told
 }
@@ -127,9 +127,13 @@ func (a *app) printPlan(p report.Plan) error {
 		}
 		from.Row(ui.Cell{Text: s.Name, Style: ui.Title}, ui.Text(s.Kind), ui.Text(fmt.Sprint(s.Records)), ui.Text(ui.Span(time.Duration(s.Every))), ui.Text(reads))
 	}
-	to := ui.NewTable("sink", "kind", "keys", "path")
+	to := ui.NewTable("sink", "kind", "keys", "path", "tells")
 	for _, s := range p.Sinks {
-		to.Row(ui.Cell{Text: s.Name, Style: ui.Title}, ui.Text(s.Kind), ui.Text(fmt.Sprint(len(s.Keys))), ui.Text(s.Path))
+		tells := append(slices.Clone(s.OnChange), "nobody")
+		to.Row(ui.Cell{Text: s.Name, Style: ui.Title}, ui.Text(s.Kind), ui.Text(fmt.Sprint(len(s.Keys))), ui.Text(s.Path), ui.Text(tells[0]))
+		for _, next := range s.OnChange[min(1, len(s.OnChange)):] { // one after another
+			to.Row(ui.Text(""), ui.Text(""), ui.Text(""), ui.Text(""), ui.Text(next))
+		}
 	}
 	for i, table := range []*ui.Table{keys, from, to} {
 		if i > 0 {

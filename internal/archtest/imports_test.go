@@ -150,6 +150,20 @@ var importRules = []rule{
 		},
 	},
 	{
+		"one way to D-Bus",
+		"internal/systemd asks for single properties: all of a service's would bring the values of its Environment= here",
+		func(t tree) (bad []string) {
+			for _, dir := range t.dirs() {
+				for _, i := range importsOf(t, dir) {
+					if dir != "internal/systemd" && matches(i, []string{"github.com/godbus/dbus/...", "github.com/coreos/go-systemd/v22/dbus"}) {
+						bad = append(bad, dir+" imports "+i)
+					}
+				}
+			}
+			return bad
+		},
+	},
+	{
 		"no templates",
 		"they call methods by name, so the linker keeps every method of every type: two of thirteen megabytes",
 		func(t tree) (bad []string) {

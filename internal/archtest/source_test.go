@@ -43,6 +43,7 @@ var reveals = allowed{
 	"alerts/slack":         "sends to an address that is its own credential",
 	"alerts/pagerduty":     "sends its own credential",
 	"alerts/alertmanager":  "sends its own credential",
+	"internal/reload":      "sends the token of a hook",
 }
 
 var startsPrograms = allowed{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +21,7 @@ type Hook struct {
 	URL       string
 	Method    string
 	TokenFile string // with a bearer token; "": none is sent
+	Timeout   time.Duration
 	HTTP      *http.Client
 	Health    Health
 }
@@ -57,7 +59,9 @@ func (h Hook) Reload(ctx context.Context, c Change) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: encode change: %w", ErrUnasked, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, h.Method, h.URL, bytes.NewReader(text))
+	bounded, cancel := context.WithTimeout(ctx, h.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(bounded, h.Method, h.URL, bytes.NewReader(text))
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrUnasked, secret.Scrub(err))
 	}
@@ -69,7 +73,10 @@ func (h Hook) Reload(ctx context.Context, c Change) (string, error) {
 		}
 		req.Header.Set("Authorization", "Bearer "+string(bytes.TrimSpace(token.Reveal())))
 	}
-	if err := call(h.HTTP, req); err != nil {
+	switch answered, err := call(h.HTTP, req); {
+	case err != nil && !answered:
+		return "", fmt.Errorf("%w: %w", ErrUnasked, err)
+	case err != nil:
 		return "", err
 	}
 	return "called", h.Health.ask(ctx)
@@ -90,16 +97,20 @@ func readToken(path string) (secret.Value, error) {
 // maxAnswer is what of an answer is read, so that its connection can be used again.
 const maxAnswer = 64 << 10
 
-// call is nil where the answer is 2xx. Where there was no answer, nobody was told.
-func call(client *http.Client, req *http.Request) error {
+// call returns no error where the answer is 2xx, and else says whether there was one. An
+// error names the host alone: the path may be a token.
+func call(client *http.Client, req *http.Request) (answered bool, err error) {
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w: %s %s: %w", ErrUnasked, req.Method, req.URL.Host, secret.Scrub(err))
+		if inner, ok := errors.AsType[*url.Error](err); ok {
+			err = inner.Err
+		}
+		return false, fmt.Errorf("%s %s: %w", req.Method, req.URL.Host, secret.Scrub(err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = httpclient.ReadAll(resp.Body, maxAnswer)
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answered with status %d", req.URL.Host, resp.StatusCode)
+		return true, fmt.Errorf("%s answered with status %d", req.URL.Host, resp.StatusCode)
 	}
-	return nil
+	return true, nil
 }

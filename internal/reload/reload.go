@@ -110,7 +110,8 @@ func (h Health) once(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask health url: %w", err)
 	}
-	return call(h.HTTP, req)
+	_, err = call(h.HTTP, req)
+	return err
 }
 
 // pause waits, or less if ctx ends.

@@ -42,6 +42,8 @@ type PlannedSink struct {
 	Kind string     `json:"kind"`
 	Path string     `json:"path,omitempty"`
 	Keys []key.Name `json:"keys"`
+	// OnChange are those who are told of a change, one after another: "try-restart app.service".
+	OnChange []string `json:"on_change,omitempty"`
 }
 
 // Duration is written as a config writes one: "10m0s".

@@ -19,20 +19,22 @@ const (
 	capChown          = unix.CAP_CHOWN
 	capFowner         = unix.CAP_FOWNER
 	capDACOverride    = unix.CAP_DAC_OVERRIDE
+	capKill           = unix.CAP_KILL
 	capNetBindService = unix.CAP_NET_BIND_SERVICE
 )
 
 // A Process is a livekey that runs.
 type Process struct {
 	PID    int
+	uid    int // effective
 	groups []int
 	caps   uint64
-	root   string // how we see its files; "" if we may not
+	files  string // how we see its files; "" if we may not
 }
 
 // Of looks at a process. Only root, and the process itself, see its files.
 func Of(pid int) (Process, error) {
-	p := Process{PID: pid, root: fmt.Sprintf("/proc/%d/root", pid)}
+	p := Process{PID: pid, files: fmt.Sprintf("/proc/%d/root", pid)}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return p, fmt.Errorf("look at process: %w", err)
@@ -41,9 +43,9 @@ func Of(pid int) (Process, error) {
 		return p, fmt.Errorf("look at process %d: %w", pid, err)
 	}
 	if pid == os.Getpid() {
-		p.root = "/"
-	} else if _, err := os.Stat(p.root + "/."); err != nil {
-		p.root = ""
+		p.files = "/"
+	} else if _, err := os.Stat(p.files + "/."); err != nil {
+		p.files = ""
 	}
 	return p, nil
 }
@@ -51,6 +53,7 @@ func Of(pid int) (Process, error) {
 // parse reads what /proc/PID/status says of groups and capabilities.
 func (p *Process) parse(status string) error {
 	seen := 0
+	p.uid = -1
 	for line := range strings.Lines(status) {
 		name, rest, _ := strings.Cut(line, ":")
 		fields := strings.Fields(rest)
@@ -63,6 +66,14 @@ func (p *Process) parse(status string) error {
 					return err
 				}
 				p.groups = append(p.groups, id)
+			}
+		case "Uid":
+			if len(fields) < 2 {
+				return errors.New("no Uid in its status")
+			}
+			var err error
+			if p.uid, err = strconv.Atoi(fields[1]); err != nil {
+				return err
 			}
 		case "CapEff":
 			seen++
@@ -77,6 +88,9 @@ func (p *Process) parse(status string) error {
 	}
 	return nil
 }
+
+// root says whether polkit is not asked about it.
+func (p Process) root() bool { return p.uid == 0 }
 
 func (p Process) can(capability int) bool { return p.caps&(1<<capability) != 0 }
 
@@ -109,12 +123,12 @@ func (p Process) outside(name string) string {
 
 // readOnly says whether the file system at path is read-only for p.
 func (p Process) readOnly(path string) string {
-	if p.root == "" {
+	if p.files == "" {
 		return ""
 	}
 	for {
 		var st unix.Statfs_t
-		switch err := unix.Statfs(filepath.Join(p.root, path), &st); {
+		switch err := unix.Statfs(filepath.Join(p.files, path), &st); {
 		case err == nil && st.Flags&unix.ST_RDONLY != 0:
 			return path + " is read-only for it"
 		case err == nil || !errors.Is(err, fs.ErrNotExist) || path == "/":
@@ -128,10 +142,10 @@ func (p Process) readOnly(path string) string {
 // cannot tell.
 func (p Process) hidden(path string) string {
 	ours, err := os.Stat(path)
-	if err != nil || p.root == "" || p.root == "/" {
+	if err != nil || p.files == "" || p.files == "/" {
 		return ""
 	}
-	theirs, err := os.Stat(filepath.Join(p.root, path))
+	theirs, err := os.Stat(filepath.Join(p.files, path))
 	if err == nil && os.SameFile(ours, theirs) {
 		return ""
 	}

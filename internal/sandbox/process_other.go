@@ -8,6 +8,7 @@ const (
 	capChown = iota
 	capFowner
 	capDACOverride
+	capKill
 	capNetBindService
 )
 
@@ -17,6 +18,7 @@ type Process struct{ PID int }
 // Of is for Linux alone.
 func Of(int) (Process, error) { return Process{}, errors.ErrUnsupported }
 
+func (Process) root() bool             { return false }
 func (Process) without(...int) string  { return "" }
 func (Process) outside(string) string  { return "" }
 func (Process) readOnly(string) string { return "" }
