@@ -17,7 +17,7 @@ func (a *app) configSystemd() *cobra.Command {
 	var rule bool
 	cmd := &cobra.Command{
 		Use:   "systemd",
-		Short: "The drop-in and polkit rule that the config needs beyond livekey.service",
+		Short: "The drop-in and the polkit rule that the config needs",
 		Long: "Prints the drop-in with which livekey.service can do what the config asks:\n" +
 			"paths, groups and owners other than its own, signals to others, and, as a\n" +
 			"comment, the polkit rule for the units that on_change names, which --polkit\n" +

@@ -129,7 +129,7 @@ func (a *app) printPlan(p report.Plan) error {
 	}
 	to := ui.NewTable("sink", "kind", "keys", "path", "tells")
 	for _, s := range p.Sinks {
-		tells := append(slices.Clone(s.OnChange), "nobody")
+		tells := append(slices.Clone(s.OnChange), "") // nobody
 		to.Row(ui.Cell{Text: s.Name, Style: ui.Title}, ui.Text(s.Kind), ui.Text(fmt.Sprint(len(s.Keys))), ui.Text(s.Path), ui.Text(tells[0]))
 		for _, next := range s.OnChange[min(1, len(s.OnChange)):] { // one after another
 			to.Row(ui.Text(""), ui.Text(""), ui.Text(""), ui.Text(""), ui.Text(next))

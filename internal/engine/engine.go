@@ -142,7 +142,7 @@ func New(o Options) (*Engine, error) {
 	for _, s := range o.Sinks {
 		run := &sinkRun{Sink: s, e: e, kept: map[key.Name]*entry{}}
 		if len(s.OnChange.Steps) > 0 {
-			run.reloads = &reloads{OnChange: s.OnChange, s: run}
+			run.reloads = newReloads(run)
 		}
 		e.sinks[s.Name] = run
 	}

@@ -48,6 +48,29 @@ type reloads struct {
 // reloadTimer sets the timer of a reload apart from the sink's others.
 type reloadTimer struct{ *reloads }
 
+func newReloads(s *sinkRun) *reloads {
+	r := &reloads{OnChange: s.OnChange, s: s}
+	r.Steps = nil
+	named := map[string]int{}
+	for _, step := range s.OnChange.Steps {
+		named[step.Name()]++
+		if n := named[step.Name()]; n > 1 {
+			step = namesake{step, n}
+		}
+		r.Steps = append(r.Steps, step)
+	}
+	return r
+}
+
+// A namesake is told beside another consumer of its name: two hooks of one host.
+type namesake struct {
+	reload.Step
+	n int
+}
+
+// Name tells them apart.
+func (s namesake) Name() string { return fmt.Sprintf("%s (%d)", s.Step.Name(), s.n) }
+
 // owe takes note, before a sink is written, that its consumers have to be told.
 func (r *reloads) owe(has, next content) error {
 	if r == nil {
@@ -178,12 +201,16 @@ func (r *reloads) idle(ctx context.Context) {
 	await(ctx, quiet)
 }
 
-// finish tells now whoever is owed it, and waits for them.
+// finish tells now whoever is owed it, and waits for them. It tries once.
 func (r *reloads) finish(ctx context.Context) {
 	if r == nil {
 		return
 	}
-	r.start()
+	r.mu.Lock()
+	if r.untold == 0 {
+		r.startLocked()
+	}
+	r.mu.Unlock()
 	r.idle(ctx)
 }
 

@@ -148,6 +148,17 @@ func TestConsumersAreToldOfTheFirstDeliveryAndOfEachChange(t *testing.T) {
 	})
 }
 
+func TestConsumersOfOneNameAreToldApart(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.consumers("a", "a", "b", "a")
+		w.rotate("v1")
+		w.start()
+		defer w.stop()
+		pass(time.Minute)
+		wantTimes(t, c, 1, 1, 1, 1)
+	})
+}
+
 func TestConsumersOfAPausedKeyAreNotTold(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers("a")
@@ -366,10 +377,10 @@ func (w *world) reloadsOf(consumers []*fakeConsumer) *reloads {
 	w.setup = nil
 	w.start()
 	s := &sinkRun{Sink: Sink{Name: "app", Keys: []key.Name{"K"}}, e: w.e}
-	s.reloads = &reloads{s: s}
 	for _, c := range consumers {
-		s.reloads.Steps = append(s.reloads.Steps, c)
+		s.OnChange.Steps = append(s.OnChange.Steps, c)
 	}
+	s.reloads = newReloads(s)
 	return s.reloads
 }
 

@@ -3,6 +3,7 @@ package reload
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/livekey/livekey/internal/command"
 	"github.com/livekey/livekey/internal/trusted"
@@ -15,8 +16,8 @@ type Program struct {
 	Health  Health
 }
 
-// Name names the program without its arguments.
-func (p Program) Name() string { return "program " + p.Command.Argv[0] }
+// Name is the command line, which everybody on the machine can see anyway.
+func (p Program) Name() string { return "program " + strings.Join(p.Command.Argv, " ") }
 
 // Reload runs the program.
 func (p Program) Reload(ctx context.Context, c Change) (string, error) {
@@ -33,9 +34,9 @@ func (p Program) Reload(ctx context.Context, c Change) (string, error) {
 	case err != nil:
 		return "", err
 	case got.Exit != 0 && got.Errors != "":
-		return "", fmt.Errorf("%s exited with code %d: %s", p.Command.Argv[0], got.Exit, got.Errors)
+		return "", fmt.Errorf("exited with code %d: %s", got.Exit, got.Errors)
 	case got.Exit != 0:
-		return "", fmt.Errorf("%s exited with code %d", p.Command.Argv[0], got.Exit)
+		return "", fmt.Errorf("exited with code %d", got.Exit)
 	}
 	return "run", p.Health.ask(ctx)
 }
