@@ -16,6 +16,9 @@ import (
 	"github.com/livekey/livekey/rotation"
 )
 
+// adoptedWithin is how long behind a reload somebody looks who has what now.
+const adoptedWithin = 3 * time.Second
+
 // round is one telling of all consumers of what a sink has.
 type round struct {
 	content  content
@@ -204,6 +207,9 @@ func (r *reloads) ended(ctx context.Context, rd round) {
 		e.log.InfoContext(ctx, "consumers told", "sink", r.s.Name, "reason", rd.change.Reason, "consumers", len(rd.done))
 	}
 	e.alerts.resolve(r.s.subject(), key.ReloadFailed, resolvedBy(rd))
+	if len(rd.done) > 0 {
+		e.lookSoon("reloaded", adoptedWithin) // "reloaded" alone is not adopted
+	}
 }
 
 func resolvedBy(rd round) string {

@@ -88,7 +88,7 @@ func (w *world) waits(change func(*OnChange)) {
 	w.setup = func(o *Options) { before(o); change(&o.Sinks[0].OnChange) }
 }
 
-func (w *world) rotate(value string) {
+func (w *world) issue(value string) {
 	w.issuer.is(value, key.Live, key.Valid, "ours")
 	w.source.set(w.keys[0], value)
 }
@@ -116,12 +116,12 @@ func (w *world) owes() (bool, string) {
 func TestConsumersAreToldOfTheFirstDeliveryAndOfEachChange(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers("a")
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		pass(time.Second)
 		wantTimes(t, c, 1)
 		pass(24 * time.Hour)
-		w.rotate("v2")
+		w.issue("v2")
 		pass(time.Minute)
 		wantTimes(t, c, 2)
 		w.stop()
@@ -151,7 +151,7 @@ func TestConsumersAreToldOfTheFirstDeliveryAndOfEachChange(t *testing.T) {
 func TestConsumersOfOneNameAreToldApart(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers("a", "a", "b", "a")
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		defer w.stop()
 		pass(time.Minute)
@@ -163,7 +163,7 @@ func TestConsumersOfAPausedKeyAreNotTold(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers("a")
 		w.waits(func(o *OnChange) { o.WaitMin, o.WaitMax = time.Minute, time.Hour })
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		defer w.stop()
 		pass(10 * time.Second)
@@ -185,7 +185,7 @@ func TestChangesAreGatheredButNotForEver(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers("a")
 		w.waits(func(o *OnChange) { o.WaitMin, o.WaitMax = 20*time.Second, time.Minute })
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		defer w.stop()
 		pass(19 * time.Second)
@@ -194,9 +194,9 @@ func TestChangesAreGatheredButNotForEver(t *testing.T) {
 		wantTimes(t, c, 1)
 
 		pass(time.Hour)
-		w.rotate("v2")
+		w.issue("v2")
 		pass(15 * time.Second)
-		w.rotate("v3") // still not quiet
+		w.issue("v3") // still not quiet
 		pass(18 * time.Second)
 		wantTimes(t, c, 1)
 		pass(5 * time.Second)
@@ -208,7 +208,7 @@ func TestChangesAreGatheredButNotForEver(t *testing.T) {
 		pass(time.Hour)
 		began := time.Now()
 		for i := range 9 { // never quiet
-			w.rotate(fmt.Sprint("w", i))
+			w.issue(fmt.Sprint("w", i))
 			pass(15 * time.Second)
 		}
 		if took := c[0].at[2].Sub(began); took < 55*time.Second || took > 65*time.Second {
@@ -225,7 +225,7 @@ func TestASplayIsTheMachinesOwn(t *testing.T) {
 			w.waits(func(o *OnChange) { o.Splay = time.Hour })
 			before := w.setup
 			w.setup = func(o *Options) { before(o); o.Machine = machine }
-			w.rotate("v1")
+			w.issue("v1")
 			began := time.Now()
 			w.start()
 			defer w.stop()
@@ -256,7 +256,7 @@ var errCrash = errors.New("it is failed after 2s: exit-code")
 func TestAtTheFourthOfTenThatFailsTheRestAreLeftAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers(named("u", 10)...)
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		defer w.stop()
 		pass(time.Minute)
@@ -266,7 +266,7 @@ func TestAtTheFourthOfTenThatFailsTheRestAreLeftAlone(t *testing.T) {
 			}
 			return nil
 		})
-		w.rotate("v2")
+		w.issue("v2")
 		pass(time.Hour)
 		wantTimes(t, c, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1)
 		if !slices.IsSortedFunc(c[:4], func(a, b *fakeConsumer) int { return a.at[1].Compare(b.at[1]) }) {
@@ -307,7 +307,7 @@ func TestAConsumerThatDidNotComeBackIsNotToldAgainByItself(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers("a")
 		c[0].fail(func(map[string]string) error { return errCrash })
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		pass(24 * time.Hour)
 		wantTimes(t, c, 1)
@@ -317,7 +317,7 @@ func TestAConsumerThatDidNotComeBackIsNotToldAgainByItself(t *testing.T) {
 		pass(24 * time.Hour)
 		wantTimes(t, c, 1)
 		c[0].fail(nil)
-		w.rotate("v2") // another content is another matter
+		w.issue("v2") // another content is another matter
 		pass(time.Hour)
 		wantTimes(t, c, 2)
 	})
@@ -327,7 +327,7 @@ func TestWhereNobodyCanTellItIsTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers("a", "b")
 		c[0].fail(func(map[string]string) error { return fmt.Errorf("%w: no bus", reload.ErrUnasked) })
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		defer w.stop()
 		pass(time.Hour)
@@ -343,6 +343,50 @@ func TestWhereNobodyCanTellItIsTriedAgain(t *testing.T) {
 			t.Errorf("the next was told %d times", c[1].times())
 		}
 		w.wantStory("opened reload_failed", "resolved reload_failed")
+	})
+}
+
+// A version that a consumer does not come back with gives way to the one before, and
+// only those who had heard of it are told again.
+func TestAVersionThatConsumersFailOnIsReverted(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.consumers(named("u", 5)...)
+		w.waits(func(o *OnChange) { o.Revert = true })
+		w.issue("v1")
+		w.start()
+		defer w.stop()
+		pass(time.Minute)
+		c[2].fail(func(has map[string]string) error {
+			if has["K"] == "v2" {
+				return errCrash
+			}
+			return nil
+		})
+		w.issue("v2")
+		pass(5 * time.Minute)
+		w.wantSink("v1")
+		wantTimes(t, c, 3, 3, 3, 1, 1)
+		for _, one := range c {
+			if one.has["K"] != "v1" {
+				t.Errorf("%s has %q", one.name, one.has["K"])
+			}
+		}
+		k := w.e.Status().Keys[0]
+		if k.Candidate == nil || k.Candidate.HeldBy != "failed" || k.Sinks[0].ReloadOwed {
+			t.Errorf("candidate %+v, sink %+v", k.Candidate, k.Sinks[0])
+		}
+		for _, a := range w.e.Status().Alerts {
+			if a.Cause == key.ReloadFailed {
+				t.Errorf("still open: %+v", a)
+			}
+		}
+		pass(24 * time.Hour) // it is not delivered again by itself
+		w.wantSink("v1")
+		wantTimes(t, c, 3, 3, 3, 1, 1)
+		w.issue("v3") // a new version is another matter
+		pass(5 * time.Minute)
+		w.wantSink("v3")
+		wantTimes(t, c, 4, 4, 4, 2, 2)
 	})
 }
 
@@ -433,11 +477,11 @@ func TestAChangeWhileConsumersAreToldIsToldOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.consumers("a", "b")
 		c[0].takes = 30 * time.Second
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		defer w.stop()
 		pass(10 * time.Second)
-		w.rotate("v2") // a is being told of v1
+		w.issue("v2") // a is being told of v1
 		pass(10 * time.Minute)
 		wantTimes(t, c, 2, 1)
 		for _, one := range c {
@@ -476,10 +520,10 @@ func reloaded(t *testing.T) (l reloadLife) {
 			o.Sinks[0].Sink = watchedSink{w.sinks["app"], func() { note(w.sinks["app"].content, c[0].has) }}
 			c[0].fails = func(map[string]string) error { note(w.sinks["app"].content, c[0].has); return nil }
 		}
-		w.rotate("v1")
+		w.issue("v1")
 		w.start()
 		pass(time.Minute)
-		w.rotate("v2")
+		w.issue("v2")
 		pass(time.Minute)
 		w.stop()
 		note(w.sinks["app"].content, c[0].has)
@@ -510,7 +554,7 @@ func TestKilledAfterAnyRecordTheConsumerHears(t *testing.T) {
 				c := w.consumers("a")
 				w.sinks["app"].set(left[0], left[0] != nil)
 				c[0].has = left[1]
-				w.rotate("v2")
+				w.issue("v2")
 				w.source.set("K", "v2")
 				w.start()
 				defer w.stop()
