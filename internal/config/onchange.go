@@ -47,8 +47,8 @@ type Step struct {
 
 // What telling takes unless the config says otherwise.
 const (
-	waitMin       = 2 * time.Second
-	waitMax       = 30 * time.Second
+	quietTime     = 2 * time.Second
+	quietLimit    = 30 * time.Second
 	healthTimeout = 30 * time.Second
 	unitTimeout   = 2 * time.Minute // systemd's own limits for a stop and a start are shorter, unless somebody raised them
 	stepTimeout   = 30 * time.Second
@@ -110,7 +110,7 @@ func (b *builder) onChange(n Node) OnChange {
 	case n.empty(), isScalar(y) && y.Value == "none":
 		return OnChange{}
 	case y.Kind == yaml.SequenceNode:
-		c := OnChange{WaitMin: waitMin, WaitMax: waitMax, OnFailure: AlertOnly, Node: n}
+		c := OnChange{WaitMin: quietTime, WaitMax: quietLimit, OnFailure: AlertOnly, Node: n}
 		for i, item := range y.Content {
 			c.Steps = append(c.Steps, b.steps(n.item(i, item))...)
 		}
@@ -119,7 +119,7 @@ func (b *builder) onChange(n Node) OnChange {
 		b.add(n.fault("", "must say who is told, or none", "write on_change: {systemd: app.service}"))
 		return OnChange{}
 	}
-	spec := onChangeSpec{stepSpec: newStepSpec(), Wait: waitSpec{waitMin, waitMax}, OnFailure: AlertOnly}
+	spec := onChangeSpec{stepSpec: newStepSpec(), Wait: waitSpec{quietTime, quietLimit}, OnFailure: AlertOnly}
 	b.take(n.Decode(&spec))
 	if spec.Wait.Min > spec.Wait.Max {
 		b.add(n.fault("wait", "min is longer than max", ""))
@@ -213,6 +213,7 @@ func (b *builder) stepAgrees(s Step) {
 		}
 	}
 	switch s.Kind {
+	case StepSystemd: // each unit is looked at by itself
 	case StepSignal:
 		b.signalAgrees(s)
 	case StepExec:

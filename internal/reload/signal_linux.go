@@ -68,8 +68,8 @@ func (p held) ended(milliseconds int) bool {
 const outlivesEvery = 100 * time.Millisecond
 
 func (p held) outlives(ctx context.Context, d time.Duration) (bool, error) {
-	for end := time.Now().Add(d); ; { //nolint:forbidigo // it waits for a real process
-		left := time.Until(end) //nolint:forbidigo // as above
+	for end := time.Now().Add(d); ; {
+		left := time.Until(end)
 		if p.ended(int(min(max(left, 0), outlivesEvery).Milliseconds())) {
 			return false, nil
 		}

@@ -60,12 +60,12 @@ func (c child) hears(t *testing.T, want string) {
 func (c child) alive() bool { return c.Process.Signal(syscall.Signal(0)) == nil }
 
 // unique is a name that no other process has.
-func unique(t *testing.T) string { return fmt.Sprintf("lk%d%d", os.Getpid()%1e6, time.Now().UnixNano()%1e5) }
+func unique() string { return fmt.Sprintf("lk%d%d", os.Getpid()%1e6, time.Now().UnixNano()%1e5) }
 
 const quick = 150 * time.Millisecond
 
 func TestASignalReachesTheProcessThatIsNamed(t *testing.T) {
-	name := unique(t)
+	name := unique()
 	c := spawn(t, name, `trap "echo heard" HUP`)
 	file := filepath.Join(t.TempDir(), "pid")
 	if err := os.WriteFile(file, []byte(fmt.Sprintln(c.Process.Pid)), 0o644); err != nil {
@@ -89,7 +89,7 @@ func TestASignalReachesTheProcessThatIsNamed(t *testing.T) {
 }
 
 func TestEveryProcessOfTheNameIsSignaled(t *testing.T) {
-	name := unique(t)
+	name := unique()
 	a, b := spawn(t, name, `trap "echo heard" USR1`), spawn(t, name, `trap "echo heard" USR1`)
 	other := spawn(t, name+"x", `trap "echo heard; exit" USR1`)
 	result, err := (Signal{Signal: "USR1", Process: name, Settle: quick}).Reload(t.Context(), Change{})
@@ -107,18 +107,20 @@ func TestEveryProcessOfTheNameIsSignaled(t *testing.T) {
 }
 
 func TestWhereThereIsNoProcessNobodyIsTold(t *testing.T) {
-	c := spawn(t, unique(t), "")
+	c := spawn(t, unique(), "")
 	_ = c.Process.Kill()
 	_ = c.Wait()
 	file := filepath.Join(t.TempDir(), "pid")
 	if err := os.WriteFile(file, []byte(fmt.Sprint(c.Process.Pid)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	idle := func(context.Context) (Manager, error) { return &fakeManager{unit: systemd.Unit{Active: "inactive"}}, nil }
+	idle := func(context.Context) (Manager, error) {
+		return &fakeManager{unit: systemd.Unit{Active: "inactive"}}, nil
+	}
 	for rule, s := range map[string]Signal{
 		"a stale pid file": {PIDFile: file},
 		"no pid file":      {PIDFile: file + "x"},
-		"no such name":     {Process: unique(t) + "no"},
+		"no such name":     {Process: unique() + "no"},
 		"a unit at rest":   {Unit: "app.service", Dial: idle},
 	} {
 		s.Signal, s.Timeout = "HUP", time.Second
@@ -131,7 +133,7 @@ func TestWhereThereIsNoProcessNobodyIsTold(t *testing.T) {
 // SIGHUP ends who does not expect it, and a working consumer is never ended.
 func TestAProcessThatDoesNotHandleTheSignalIsLeftAlone(t *testing.T) {
 	for rule, text := range map[string]string{"by default": "", "ignored": `trap "" HUP`} {
-		name := unique(t)
+		name := unique()
 		c := spawn(t, name, text)
 		_, err := (Signal{Signal: "HUP", Process: name, Settle: quick}).Reload(t.Context(), Change{})
 		if !errors.Is(err, ErrUnasked) || !strings.Contains(err.Error(), "does not handle SIGHUP") {
@@ -144,7 +146,7 @@ func TestAProcessThatDoesNotHandleTheSignalIsLeftAlone(t *testing.T) {
 }
 
 func TestAProcessThatEndsByItIsNotBack(t *testing.T) {
-	name := unique(t)
+	name := unique()
 	spawn(t, name, `trap "exit 1" HUP`)
 	_, err := (Signal{Signal: "HUP", Process: name, Settle: 5 * time.Second}).Reload(t.Context(), Change{})
 	if err == nil || errors.Is(err, ErrUnasked) || !strings.Contains(err.Error(), "is gone after SIGHUP") {
@@ -153,7 +155,7 @@ func TestAProcessThatEndsByItIsNotBack(t *testing.T) {
 }
 
 func TestAPIDFileOfSomebodyElseIsNotBelieved(t *testing.T) {
-	c := spawn(t, unique(t), `trap "exit 1" HUP`)
+	c := spawn(t, unique(), `trap "exit 1" HUP`)
 	dir := t.TempDir()
 	at := func(name, text string, mode os.FileMode) string {
 		file := filepath.Join(dir, name)

@@ -66,30 +66,50 @@ func TestAUnitIsToldAsItIs(t *testing.T) {
 		{rule: "one that nobody knows neither", is: systemd.Unit{Load: "not-found", Active: "inactive"}, want: "not running: left alone"},
 		{rule: "one that had failed before neither", is: systemd.Unit{Active: "failed", Started: old}, want: "not running: left alone"},
 		{rule: "one that is about to start will read it", is: systemd.Unit{Active: "activating", Sub: "start-pre", Started: old}, want: "about to start: left alone"},
-		{rule: "one that is starting with what was before is restarted", is: systemd.Unit{Active: "activating", Sub: "start", Started: old, MainPID: 7}, asked: true,
-			course: map[time.Duration]func(*systemd.Unit){0: func(u *systemd.Unit) { u.Active = "active" }}, want: "try-restart: done"},
+		{
+			rule: "one that is starting with what was before is restarted", is: systemd.Unit{Active: "activating", Sub: "start", Started: old, MainPID: 7}, asked: true,
+			course: map[time.Duration]func(*systemd.Unit){0: func(u *systemd.Unit) { u.Active = "active" }}, want: "try-restart: done",
+		},
 		{rule: "one that started since has it", is: systemd.Unit{Active: "active", Started: young, MainPID: 7}, want: "started after the change: left alone"},
 		{rule: "one that started since and failed did so with it", is: systemd.Unit{Active: "failed", Started: young, Result: "exit-code"}, want: "failed: exit-code", fails: true},
-		{rule: "a job that fails", is: running, asked: true, fails: true, want: "ended as failed: exit-code",
-			job: func(m *fakeManager) (string, error) { m.unit.Result = "exit-code"; return "failed", nil }},
-		{rule: "one that ends while it settles", is: running, asked: true, fails: true, want: "it is failed after 2s: exit-code",
-			course: map[time.Duration]func(*systemd.Unit){time.Second: func(u *systemd.Unit) { u.Active, u.Result = "failed", "exit-code" }}},
-		{rule: "one that ends without a fault is gone too", is: running, asked: true, fails: true, want: "it is inactive after 2s",
-			course: map[time.Duration]func(*systemd.Unit){time.Second: func(u *systemd.Unit) { u.Active = "inactive" }}},
-		{rule: "one that systemd starts again and again", is: running, asked: true, fails: true, want: "again and again: exit-code",
-			course: map[time.Duration]func(*systemd.Unit){time.Second: func(u *systemd.Unit) { u.Active, u.Sub, u.Result = "activating", "auto-restart", "exit-code" }}},
-		{rule: "and is up in the moment it is looked at", is: running, asked: true, fails: true, want: "again and again",
-			course: map[time.Duration]func(*systemd.Unit){time.Second: func(u *systemd.Unit) { u.Restarts = 3 }}},
-		{rule: "one that takes its time", is: running, asked: true, want: "try-restart: done",
+		{
+			rule: "a job that fails", is: running, asked: true, fails: true, want: "ended as failed: exit-code",
+			job: func(m *fakeManager) (string, error) { m.unit.Result = "exit-code"; return "failed", nil },
+		},
+		{
+			rule: "one that ends while it settles", is: running, asked: true, fails: true, want: "it is failed after 2s: exit-code",
+			course: map[time.Duration]func(*systemd.Unit){time.Second: func(u *systemd.Unit) { u.Active, u.Result = "failed", "exit-code" }},
+		},
+		{
+			rule: "one that ends without a fault is gone too", is: running, asked: true, fails: true, want: "it is inactive after 2s",
+			course: map[time.Duration]func(*systemd.Unit){time.Second: func(u *systemd.Unit) { u.Active = "inactive" }},
+		},
+		{
+			rule: "one that systemd starts again and again", is: running, asked: true, fails: true, want: "again and again: exit-code",
+			course: map[time.Duration]func(*systemd.Unit){time.Second: func(u *systemd.Unit) { u.Active, u.Sub, u.Result = "activating", "auto-restart", "exit-code" }},
+		},
+		{
+			rule: "and is up in the moment it is looked at", is: running, asked: true, fails: true, want: "again and again",
+			course: map[time.Duration]func(*systemd.Unit){time.Second: func(u *systemd.Unit) { u.Restarts = 3 }},
+		},
+		{
+			rule: "one that takes its time", is: running, asked: true, want: "try-restart: done",
 			course: map[time.Duration]func(*systemd.Unit){
 				time.Second: func(u *systemd.Unit) { u.Active = "reloading" }, 20 * time.Second: func(u *systemd.Unit) { u.Active = "active" },
-			}},
-		{rule: "polkit says no", is: running, asked: true, fails: true, untold: true, want: "livekey config systemd",
-			job: func(*fakeManager) (string, error) { return "", fmt.Errorf("systemctl: %w", systemd.ErrDenied) }},
-		{rule: "the bus is gone", is: running, asked: true, fails: true, untold: true, want: "systemd cannot be asked",
-			job: func(*fakeManager) (string, error) { return "", systemd.ErrUnreachable }},
-		{rule: "it cannot be reloaded", is: running, asked: true, fails: true, want: "not applicable",
-			job: func(*fakeManager) (string, error) { return "", errors.New("job type reload is not applicable") }},
+			},
+		},
+		{
+			rule: "polkit says no", is: running, asked: true, fails: true, untold: true, want: "livekey config systemd",
+			job: func(*fakeManager) (string, error) { return "", fmt.Errorf("systemctl: %w", systemd.ErrDenied) },
+		},
+		{
+			rule: "the bus is gone", is: running, asked: true, fails: true, untold: true, want: "systemd cannot be asked",
+			job: func(*fakeManager) (string, error) { return "", systemd.ErrUnreachable },
+		},
+		{
+			rule: "it cannot be reloaded", is: running, asked: true, fails: true, want: "not applicable",
+			job: func(*fakeManager) (string, error) { return "", errors.New("job type reload is not applicable") },
+		},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,7 @@ func TestAnErrorOfTheBusSaysWhetherAnybodyWasAsked(t *testing.T) {
 	} {
 		got := classify(c.err)
 		for _, sentinel := range []error{ErrDenied, ErrUnreachable} {
-			if errors.Is(got, sentinel) != (sentinel == c.want) {
+			if errors.Is(got, sentinel) != errors.Is(c.want, sentinel) {
 				t.Errorf("%s: %v, want %v", c.name, got, c.want)
 			}
 		}
