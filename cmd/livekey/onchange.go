@@ -68,6 +68,7 @@ func (p *plan) told(sink config.Sink) (all []string) {
 			name = fmt.Sprintf("%s %s", reload.Verb(s.Action, rereads[sink.Kind]), s.Unit)
 		case config.StepSignal:
 			name = fmt.Sprintf("SIG%s to %s", s.Signal, name)
+		case config.StepExec, config.StepHTTP: // it says all
 		}
 		all = append(all, name)
 	}

@@ -22,7 +22,7 @@ import (
 // full is a status in which every gauge has a sample.
 func full() report.Status {
 	at := time.Unix(1_800_000_000, 0)
-	sinks := []report.Sink{{Name: "app", WrittenAt: at}, {Name: "broken", WrittenAt: at, Error: "disk full", Unwritten: true}}
+	sinks := []report.Sink{{Name: "app", WrittenAt: at, ReloadOwed: true}, {Name: "broken", WrittenAt: at, Error: "disk full", Unwritten: true}}
 	return report.Status{
 		Ready: true,
 		Keys: []report.Key{
@@ -46,6 +46,7 @@ func fed() *Metrics {
 	m.SinkWritten("broken", errors.New("disk full"))
 	m.AlertSent("ops", nil)
 	m.AlertSent("ops", errors.New("down"))
+	m.ReloadEnded("app", "done")
 	return m
 }
 
@@ -74,6 +75,8 @@ func TestScrape(t *testing.T) {
 		"old versions that live are counted":           `livekey_previous_key_valid{key="LIVE"} 1`,
 		"a sink of two keys has one sample":            `livekey_sink_failing{sink="app"} 0`,
 		"a sink that fails is told":                    `livekey_sink_failing{sink="broken"} 1`,
+		"a reload that is owed is told":                `livekey_reload_owed{sink="app"} 1`,
+		"a reload is counted by how it ended":          `livekey_reloads_total{result="done",sink="app"} 1`,
 		"alerts are counted by cause":                  `livekey_alerts_open{cause="key_dead",severity="critical"} 2`,
 		"probes are counted by what they said":         `livekey_probe_total{provider="anthropic",result="live"} 1`,
 		"answers are timed":                            `livekey_probe_duration_seconds_bucket{provider="anthropic",le="0.05"} 1`,
