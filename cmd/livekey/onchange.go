@@ -10,6 +10,7 @@ import (
 	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/reload"
 	"github.com/livekey/livekey/internal/sandbox"
+	"github.com/livekey/livekey/internal/systemd"
 )
 
 // rereads are the kinds of sinks that a program can read again while it runs. What was in
@@ -43,7 +44,12 @@ func (p *plan) managed() (all []sandbox.Managed) {
 	p.eachStep(func(sink config.Sink, s config.Step) {
 		if s.Kind == config.StepSystemd {
 			verb := reload.Verb(s.Action, rereads[sink.Kind])
-			all = append(all, sandbox.Managed{Unit: s.Unit, Verb: string(verb), Where: s.Node.Where("systemd")})
+			one := sandbox.Managed{Unit: s.Unit, Verb: string(verb), Where: s.Node.Where("systemd")}
+			all = append(all, one)
+			if sink.OnChange.OnFailure == config.Revert { // who failed has to be brought back
+				one.Verb = string(systemd.Start)
+				all = append(all, one)
+			}
 		}
 	})
 	return all

@@ -68,6 +68,7 @@ func (r *reloads) begin() (rd round, ok bool) {
 		return rd, false
 	}
 	rd.change = r.s.change(r.owed.Before, r.has, r.at)
+	rd.change.Since = r.owed.Since
 	if rd.reverted {
 		rd.change.Reason = reload.Reverted
 		rd.change.Keys, rd.change.Prints = r.s.everyKey()

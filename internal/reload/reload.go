@@ -2,7 +2,8 @@
 // and hooks. A consumer has been told when it came back and stayed up; whether it uses
 // what is new is another question, which a look at its processes answers.
 //
-// Nothing here starts what does not run, and nothing kills.
+// Nothing here kills, and nothing starts what does not run, but for a unit that failed by
+// being told of what was taken back since.
 package reload
 
 import (
@@ -39,6 +40,7 @@ type Change struct {
 	Prints []key.Fingerprint // of their versions now, in the order of Keys; empty: it has none any more
 	Reason Reason
 	At     time.Time // since when the sink is as it is
+	Since  time.Time // when it began to change: before anybody was told
 }
 
 // Reason is why a consumer is told.

@@ -38,8 +38,9 @@ type Unit struct {
 // Name is what systemctl calls it.
 func (u Unit) Name() string { return "unit " + u.Unit }
 
-// Reload has systemd reload or restart the unit. One that does not run is left alone; so
-// is one that was started after the change, if it is up.
+// Reload has systemd reload or restart the unit. One that does not run is left alone, but
+// for one that failed with what is taken back; so is one that was started after the
+// change, if it is up.
 func (u Unit) Reload(ctx context.Context, c Change) (string, error) {
 	whole, cancel := context.WithTimeout(ctx, u.Timeout+u.Settle+u.Health.Timeout)
 	defer cancel()
@@ -54,8 +55,10 @@ func (u Unit) Reload(ctx context.Context, c Change) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrUnasked, err)
 	}
-	newer := before.Started.After(c.At)
+	verb, newer := u.Verb, before.Started.After(c.At)
 	switch {
+	case before.Active == "failed" && c.Reason == Reverted && before.Started.After(c.Since):
+		verb = systemd.Start // it was running until livekey told it of what is taken back
 	case before.Active == "failed" && newer:
 		return "", fmt.Errorf("it was started with what changed, and failed: %s", before.Result)
 	case !before.Running():
@@ -65,7 +68,7 @@ func (u Unit) Reload(ctx context.Context, c Change) (string, error) {
 	case newer:
 		return "started after the change: left alone", u.settle(whole, manager, before)
 	}
-	result, err := manager.Do(bounded, u.Verb, u.Unit)
+	result, err := manager.Do(bounded, verb, u.Unit)
 	switch {
 	case errors.Is(err, systemd.ErrDenied):
 		return "", fmt.Errorf("%w: %w; `livekey config systemd` prints the polkit rule that allows it", ErrUnasked, err)
@@ -74,13 +77,13 @@ func (u Unit) Reload(ctx context.Context, c Change) (string, error) {
 	case err != nil:
 		return "", err
 	case result != "done":
-		return "", fmt.Errorf("systemctl %s %s ended as %s", u.Verb, u.Unit, u.because(bounded, manager, result))
+		return "", fmt.Errorf("systemctl %s %s ended as %s", verb, u.Unit, u.because(bounded, manager, result))
 	}
 	after, err := manager.Unit(whole, u.Unit)
 	if err != nil {
 		return "", err
 	}
-	return string(u.Verb) + ": done", u.settle(whole, manager, after)
+	return string(verb) + ": done", u.settle(whole, manager, after)
 }
 
 // because adds why the unit failed, if systemd can say.

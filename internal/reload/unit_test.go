@@ -176,3 +176,27 @@ func TestAConsumerIsBackOnceItsHealthURLSaysSo(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A unit that failed because livekey told it of a version that is taken back was running
+// before: it is started again. One that had failed by itself is not.
+func TestAUnitThatFailedByBeingToldIsBroughtBack(t *testing.T) {
+	written := time.Now()
+	for _, c := range []struct {
+		rule    string
+		reason  Reason
+		started time.Time
+		asked   []string
+	}{
+		{"failed since the change began", Reverted, written.Add(-time.Minute), []string{"start app.service"}},
+		{"failed before", Reverted, written.Add(-time.Hour), nil},
+		{"nothing was taken back", Changed, written.Add(-time.Minute), nil},
+	} {
+		m := &fakeManager{unit: systemd.Unit{Active: "failed", Started: c.started}}
+		m.job = func(m *fakeManager) (string, error) { m.unit.Active = "active"; return "done", nil }
+		u := Unit{Unit: "app.service", Verb: systemd.TryRestart, Timeout: time.Minute, Dial: func(context.Context) (Manager, error) { return m, nil }}
+		_, err := u.Reload(t.Context(), Change{Reason: c.reason, Since: written.Add(-2 * time.Minute), At: written})
+		if err != nil || !slices.Equal(m.asked, c.asked) {
+			t.Errorf("%s: asked for %q, %v", c.rule, m.asked, err)
+		}
+	}
+}

@@ -66,8 +66,9 @@ func (c *Conn) Unit(ctx context.Context, name string) (Unit, error) {
 // Verb is what systemd is asked to do with a unit; the word is that of systemctl.
 type Verb string
 
-// The verbs. None of them starts a unit that does not run.
+// The verbs. Only Start starts a unit that does not run.
 const (
+	Start              Verb = "start"
 	TryRestart         Verb = "try-restart"
 	Reload             Verb = "reload"
 	ReloadOrTryRestart Verb = "reload-or-try-restart"
@@ -90,6 +91,8 @@ func (c *Conn) Do(ctx context.Context, verb Verb, name string) (result string, e
 
 func (c *Conn) start(verb Verb) func(ctx context.Context, name, mode string, ended chan<- string) (int, error) {
 	switch verb {
+	case Start:
+		return c.bus.StartUnitContext
 	case Reload:
 		return c.bus.ReloadUnitContext
 	case ReloadOrTryRestart:

@@ -21,6 +21,8 @@ prometheus-alertmanager prometheus-alertmanager
 /usr/lib/python3/dist-packages/dotenv/main.py  python3-dotenv
 systemd-analyze        systemd
 systemd-nspawn         systemd-container
+/usr/lib/polkit-1/polkitd  polkitd
+dbus-daemon            dbus
 useradd                passwd
 nsenter                util-linux
 install                coreutils
