@@ -130,8 +130,8 @@ func (a *app) root() *cobra.Command {
 		"the config `FILE`; by default /etc/livekey/livekey.yaml,\nthen $XDG_CONFIG_HOME/livekey/livekey.yaml")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		a.run(), a.once(), a.check(), a.plan(), a.status(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(), a.report(),
-		a.rotations(), a.safeToRevoke(), a.clean(), a.drill(), a.version(), a.config(), a.providers(), a.alerts(), a.man(),
+		a.run(), a.once(), a.check(), a.plan(), a.status(), a.whoHas(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(), a.report(),
+		a.rotations(), a.safeToRevoke(), a.clean(), a.drill(), a.version(), a.config(), a.providers(), a.alerts(), a.man(), a.holders(),
 	)
 	group(root)
 	a.completions(root)

@@ -29,7 +29,7 @@ func (a *app) once() *cobra.Command {
 	output := outputFlag(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 3 if a candidate was refused over a good version")
 	cmd.RunE = act(func(ctx context.Context, _ []string) (err error) {
-		s, g, err := a.start()
+		s, g, err := a.start(false)
 		if err != nil {
 			return err
 		}

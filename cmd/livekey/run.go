@@ -16,7 +16,7 @@ func (a *app) run() *cobra.Command {
 		Short: "The daemon: fetch, prove, deliver, follow every rotation",
 		Args:  expects(0, 0, "nothing"),
 		RunE: act(func(ctx context.Context, _ []string) (err error) {
-			first, g, err := a.start()
+			first, g, err := a.start(true)
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/internal/secret"
 )
 
 // service is the daemon over its reloads: one engine follows another on the same
@@ -253,6 +254,24 @@ func (s *service) SafeToRevoke(ctx context.Context, name key.Name) (report.Safet
 	s.swap.RLock()
 	defer s.swap.RUnlock()
 	return s.now.Load().SafeToRevoke(ctx, name)
+}
+
+// Glance begins under the lock and waits outside of it, as Unauthorized does.
+func (s *service) Glance(ctx context.Context) {
+	s.swap.RLock()
+	wait := s.now.Load().Glance()
+	s.swap.RUnlock()
+	wait(ctx)
+}
+
+func (s *service) WhoHas(ctx context.Context, name key.Name, pasted secret.Value) (report.WhoHas, error) {
+	s.swap.RLock()
+	wait, err := s.now.Load().WhoHas(name, pasted)
+	s.swap.RUnlock()
+	if err != nil {
+		return report.WhoHas{}, err
+	}
+	return wait(ctx)
 }
 
 // close gives up what was listened at and never served.

@@ -25,6 +25,8 @@ type ground struct {
 	prober  *validator.Prober
 	metrics *metrics.Metrics
 	close   func() error
+
+	looks bool // for holders: a run that is over soon does not
 }
 
 // started is an engine and the config that it works by.
@@ -35,18 +37,19 @@ type started struct {
 
 // prepared is a config that was found good, and all that an engine is made of.
 type prepared struct {
-	cfg    *config.Config
-	log    *slog.Logger
-	hasher secret.Hasher
-	plan   *plan
-	keys   int // how many: cfg and plan let go of them once an engine has them
-	sinks  int
+	cfg     *config.Config
+	log     *slog.Logger
+	hasher  secret.Hasher
+	plan    *plan
+	lookers []holders.Looker
+	keys    int // how many: cfg and plan let go of them once an engine has them
+	sinks   int
 }
 
 // start takes state_dir and makes the engine that the config asks for. A second
 // one on the same state_dir is refused with the pid of the first. The caller closes
-// the ground.
-func (a *app) start() (_ *started, _ *ground, err error) {
+// the ground. looks is whether it looks for holders.
+func (a *app) start(looks bool) (_ *started, _ *ground, err error) {
 	cfg, err := a.settings()
 	if err != nil {
 		return nil, nil, asUsage(a.everyFault(cfg, err))
@@ -61,6 +64,7 @@ func (a *app) start() (_ *started, _ *ground, err error) {
 			err = errors.Join(err, g.close())
 		}
 	}()
+	g.looks = looks
 	p, err := g.prepare(cfg, log)
 	if err != nil {
 		return nil, nil, err
@@ -99,7 +103,11 @@ func (g *ground) prepare(cfg *config.Config, log *slog.Logger) (*prepared, error
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	return &prepared{cfg: cfg, log: log, hasher: h, plan: p, keys: len(cfg.Keys), sinks: len(cfg.Sinks)}, nil
+	ready := &prepared{cfg: cfg, log: log, hasher: h, plan: p, keys: len(cfg.Keys), sinks: len(cfg.Sinks)}
+	if g.looks {
+		ready.lookers = lookers(cfg)
+	}
+	return ready, nil
 }
 
 // start makes an engine, which follows before if that is not nil.
@@ -109,6 +117,7 @@ func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 		Channels: p.plan.channels, Peers: p.plan.peers, LogChannel: logchannel.New(p.log),
 		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, Count: g.metrics, After: before,
 		Machine: machine(), Logs: p.plan.logs(), Attribute: holders.Attribute,
+		Lookers: p.lookers,
 	})
 	if err != nil {
 		return nil, err

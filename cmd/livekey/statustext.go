@@ -105,6 +105,9 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	for _, o := range k.Older {
 		say(ui.Faint, "older %s is %s (%s)", o.Fingerprint, o.Outcome, ui.Age(now, o.CheckedAt))
 	}
+	if h := k.Holders; h != nil && h.Older > 0 {
+		say(ui.Warn, "seen with an old version: %d, with the current: %d (%s); `livekey who-has %s`", h.Older, h.Current, ui.Age(now, h.LookedAt), k.Name)
+	}
 	if k.SourceError != "" {
 		say(ui.Warn, "source: %s", k.SourceError)
 	}
@@ -164,6 +167,11 @@ func changing(s report.Status) string {
 			c := *k.Current
 			c.CheckedAt = time.Time{}
 			keys[i].Current = &c
+		}
+		if k.Holders != nil {
+			h := *k.Holders
+			h.LookedAt = time.Time{}
+			keys[i].Holders = &h
 		}
 		keys[i].Older = slices.Clone(k.Older)
 		for j := range keys[i].Older {

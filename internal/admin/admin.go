@@ -36,6 +36,7 @@ type Daemon interface {
 	Unauthorized(ctx context.Context, by Speaker, r Unauthorized, wait bool) (report.Answer, error)
 	// Adopted notes which version a consumer says it has loaded.
 	Adopted(by Speaker, r Adopted) (report.Adoption, error)
+	HolderDaemon
 }
 
 // Approval is who approved, and why. Both are kept.

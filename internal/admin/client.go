@@ -16,6 +16,7 @@ import (
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/internal/secret"
 )
 
 // maxAnswer bounds what the client reads; a status of 5,000 keys has about 5 MB.
@@ -147,7 +148,11 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 
 func exchange(ctx context.Context, conn io.ReadWriter, method, path string, body any) (status int, answer []byte, err error) {
 	var payload []byte
-	if body != nil {
+	switch b := body.(type) {
+	case nil:
+	case secret.Value: // as it is; it goes to the daemon on this machine alone
+		payload = b.Reveal()
+	default:
 		if payload, err = json.Marshal(body); err != nil {
 			return 0, nil, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/internal/secret"
 )
 
 // fakeDaemon knows the key GOOD, of which something is held, the key CALM, of
@@ -21,7 +22,9 @@ type fakeDaemon struct {
 	calls   []string
 	by      Approval
 	until   time.Time
-	block   bool // Refresh waits for its context
+	pasted  []byte       // a copy of what WhoHas was asked about
+	lent    secret.Value // and that itself
+	block   bool         // Refresh waits for its context
 }
 
 func (d *fakeDaemon) note(format string, args ...any) {
@@ -105,6 +108,17 @@ func (d *fakeDaemon) Unauthorized(_ context.Context, by Speaker, r Unauthorized,
 func (d *fakeDaemon) Adopted(by Speaker, r Adopted) (report.Adoption, error) {
 	d.note("adopted %s by %+v", r.Key, by)
 	return report.Adoption{Consumer: r.Consumer}, nil
+}
+
+func (d *fakeDaemon) Glance(context.Context) { d.note("glance") }
+
+func (d *fakeDaemon) WhoHas(_ context.Context, name key.Name, pasted secret.Value) (report.WhoHas, error) {
+	d.note("who-has %s", name)
+	d.mu.Lock()
+	d.pasted = append([]byte(nil), pasted.Reveal()...)
+	d.lent = pasted
+	d.mu.Unlock()
+	return report.WhoHas{Holders: []report.Holder{{Key: name, PID: 7}}}, known(name)
 }
 
 // start serves d on a fresh socket until the test ends.

@@ -23,7 +23,9 @@ func (s *Server) socketHandler() http.Handler {
 	v1 := func(pattern string, h func(*http.Request) (any, error)) {
 		mux.Handle(pattern, s.answer(h))
 	}
-	v1("GET /v1/status", func(*http.Request) (any, error) { return s.o.Daemon.Status(), nil })
+	v1("GET /v1/status", s.status)
+	v1("GET /v1/who-has", s.whoHas)
+	v1("POST /v1/who-has", s.whoHasPasted)
 	v1("GET /v1/ready", s.readiness)
 	v1("POST /v1/refresh", s.refresh)
 	v1("POST /v1/approve", s.approve)
@@ -133,6 +135,13 @@ func (s *Server) answer(h func(*http.Request) (any, error)) http.Handler {
 			write(w, http.StatusOK, got)
 		}
 	})
+}
+
+func (s *Server) status(r *http.Request) (any, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), glanceTimeout)
+	defer cancel()
+	s.o.Daemon.Glance(ctx)
+	return s.o.Daemon.Status(), nil
 }
 
 func (s *Server) readiness(r *http.Request) (any, error) {

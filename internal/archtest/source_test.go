@@ -38,6 +38,8 @@ var reveals = allowed{
 	"sources/vault":        "logs in with its own credential",
 	"sources/exec":         "reads the answer of a program, in which the record is",
 	"internal/peers":       "reads the answer of a program, in which another livekey's status is",
+	"internal/holders":     "hands the salt to the service that looks",
+	"internal/admin":       "hands a pasted value to the daemon on the same machine",
 	"alerts/internal/post": "trims a channel's own credential",
 	"alerts/webhook":       "signs with its own credential",
 	"alerts/slack":         "sends to an address that is its own credential",

@@ -32,6 +32,7 @@ type top struct {
 	Socket      string          `yaml:"socket"`
 	Metrics     string          `yaml:"metrics"`
 	Log         Node            `yaml:"log"`
+	Holders     Node            `yaml:"holders"`
 }
 
 // providerSpec is a provider of the user's own as the file writes it.
@@ -108,6 +109,7 @@ func (b *builder) file(n Node) {
 	c.said = b.said
 	b.once(t.Log, "level", "format")
 	b.take(t.Log.Decode(&c.Log))
+	b.holders(t.Holders)
 
 	b.gather(b.sources, t.Sources)
 	b.gather(b.keys, t.Keys)

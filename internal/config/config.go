@@ -26,6 +26,7 @@ type Config struct {
 	Socket      string
 	Metrics     string // address that answers /live and /ready over TCP; empty: off
 	Log         Log
+	Holders     Holders
 
 	policies []Node          // where the policy stands, one for each file
 	said     map[string]Node // what may be said once, by its path

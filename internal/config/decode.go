@@ -109,7 +109,7 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 
 // later are fields that are part of the config's shape and that nothing acts on
 // yet: to accept them silently would promise what is not done.
-var later = []string{"block", "expiry", "holders"}
+var later = []string{"block", "expiry"}
 
 // Fields maps the names of t's fields, as a config says them, to their index. It looks
 // once at each type: a config has few of them, and thousands of entries.

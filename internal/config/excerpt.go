@@ -170,7 +170,7 @@ var fieldNames = []string{
 	"metrics", "log", "level", "format", "kind", "address", "auth", "method", "from", "provider", "base_url", "optional", "env",
 	"path", "dialect", "mode", "owner", "group", "adopt", "complete", "url", "secret_file", "token_file", "refresh",
 	"probe", "confirm", "times", "over", "on_unknown", "grace", "budget", "allow_rollback", "watch_previous", "with",
-	"expect", "identity", "form", "trim", "lint", "allow", "file", "require_tmpfs",
+	"expect", "identity", "form", "trim", "lint", "allow", "file", "require_tmpfs", "holders", "files",
 }
 
 var safeName = newWord("[A-Za-z_]", "[A-Za-z0-9_./-]", 128)

@@ -123,6 +123,7 @@ func TestReferenceShowsEveryField(t *testing.T) {
 		"policy":                 policySpec{},
 		"policy.confirm":         policySpec{}.Confirm,
 		"log":                    Log{},
+		"holders":                Holders{},
 		"keys.ANTHROPIC_API_KEY": keySpec{},
 	} {
 		for field := range Fields(reflect.TypeOf(shape)) {

@@ -15,6 +15,7 @@ func Shapes() map[string]any {
 		"": top{}, "keys.*": keySpec{}, "policy": policySpec{}, "log": Log{}, "providers.*": providerSpec{}, "peers.*": peerSpec{},
 		"keys.*.revoke": revokeSpec{}, "keys.*.revoke.anthropic": AnthropicAdmin{},
 		"keys.*.reports": reportsSpec{}, "keys.*.reports.journal": journalSpec{}, "keys.*.reports.file": fileSpec{},
+		"holders":           Holders{},
 		"sinks.*.on_change": onChangeSpec{}, "sinks.*.on_change.steps": stepSpec{},
 	}
 }

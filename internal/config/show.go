@@ -31,6 +31,7 @@ func Show(c *Config) ([]byte, error) {
 		"socket", text(c.Socket),
 		"metrics", optional(c.Metrics),
 		"log", mapping("level", text(string(c.Log.Level)), "format", text(string(c.Log.Format))),
+		"holders", mapping("files", texts(c.Holders.Files)),
 	)
 	out, err := yaml.Dump(root)
 	if err != nil {

@@ -13,8 +13,6 @@ import (
 	"github.com/livekey/livekey/rotation"
 )
 
-var _ admin.Daemon = (*Engine)(nil)
-
 // Refresh reads the sources now and asks the issuers again. No name means all.
 func (e *Engine) Refresh(_ context.Context, names []key.Name) error {
 	keys, err := e.named(names)

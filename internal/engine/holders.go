@@ -149,16 +149,23 @@ func (e *Engine) blindRoles(s holders.Sighting) []role {
 
 // holder is a sighting as people are told of it.
 func (e *Engine) holder(s holders.Sighting, r role) report.Holder {
+	h := holderOf(s)
+	h.Key, h.Stage, h.Version = r.key, r.stage, r.version
+	if r.stage != report.HeldCurrent || s.Kind == holders.OneFile {
+		h.Fix = holders.Fix(s, e.keys[r.key].placeFor(s))
+	}
+	return h
+}
+
+// holderOf is a sighting of no key.
+func holderOf(s holders.Sighting) report.Holder {
 	h := report.Holder{
-		Key: r.key, Variable: s.Variable, Fingerprint: s.Print.String(), Stage: r.stage, PID: s.PID, User: s.User,
-		Command: s.Command, Unit: s.Unit, Container: s.Container, Pod: s.Pod, StartedAt: s.Started,
-		Kind: string(s.Kind), Path: s.Path, UserUnit: s.UserUnit, Consumer: s.Consumer(), Version: r.version,
+		Variable: s.Variable, Fingerprint: s.Print.String(), PID: s.PID, User: s.User, Command: s.Command,
+		Unit: s.Unit, Container: s.Container, Pod: s.Pod, StartedAt: s.Started,
+		Kind: string(s.Kind), Path: s.Path, UserUnit: s.UserUnit, Consumer: s.Consumer(),
 	}
 	for _, x := range s.Exporters {
 		h.Exporters = append(h.Exporters, report.Exporter(x))
-	}
-	if r.stage != report.HeldCurrent || s.Kind == holders.OneFile {
-		h.Fix = holders.Fix(s, e.keys[r.key].placeFor(s))
 	}
 	return h
 }

@@ -28,15 +28,15 @@ var errNobodyLooks = errors.New("look for holders: this livekey looks for none")
 type watch struct {
 	lookers []holders.Looker
 
-	mu       sync.Mutex
-	busy     bool
-	next     *look // begins when the one under way ends
-	scan     holders.Scan
-	took     time.Duration       // of the last
-	known    bool                // somebody looked
-	planned  time.Time           // of the next look by itself; zero: none
-	sawWith  map[key.Name]shapes // what was unseen when somebody was last seen with an old version
-	glancing time.Time           // when somebody last asked for a glance
+	mu      sync.Mutex
+	busy    bool
+	next    *look // begins when the one under way ends
+	scan    holders.Scan
+	took    time.Duration       // of the last
+	known   bool                // somebody looked
+	planned time.Time           // of the next look by itself; zero: none
+	sawWith map[key.Name]shapes // what was unseen when somebody was last seen with an old version
+	glanced time.Time           // when somebody last asked for a glance
 }
 
 // begin takes over what the engine before saw, if there was one.
@@ -63,6 +63,10 @@ func (e *Engine) look(ctx context.Context, reason string, extra ...key.Fingerpri
 	if err != nil {
 		return holders.Scan{}, err
 	}
+	return l.wait(ctx)
+}
+
+func (l *look) wait(ctx context.Context) (holders.Scan, error) {
 	select {
 	case <-l.done:
 		return l.scan, l.err
@@ -94,21 +98,6 @@ func (e *Engine) lookSoon(reason string, after time.Duration) {
 		w.mu.Unlock()
 		_, _ = e.askLook(reason, nil) // whoever planned it waits for nothing
 	})
-}
-
-// glance looks if the last look is a minute old, and returns when it is done or ctx ends.
-// It is for those who want to see a figure, not to rely on it.
-func (e *Engine) glance(ctx context.Context) {
-	w := &e.watch
-	w.mu.Lock()
-	fresh := time.Since(w.glancing) < glanceAge || w.known && time.Since(w.scan.At) < glanceAge
-	if !fresh {
-		w.glancing = now()
-	}
-	w.mu.Unlock()
-	if !fresh {
-		_, _ = e.look(ctx, "status is asked for")
-	}
 }
 
 // scan is what the last look found; not ok: nobody has looked.

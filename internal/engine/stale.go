@@ -102,13 +102,15 @@ func names(all []report.Holder) []string {
 	return slices.Compact(list)
 }
 
-// shapes are lines of what is unseen without their numbers: how many processes of others
-// there are differs from one look to the next, and is not how much one may see.
+// shapes are lines of what is unseen without their numbers, and in the singular: how many
+// processes of others there are differs from one look to the next, and is not how much one
+// may see.
 type shapes map[string]bool
 
 func shapeOf(unseen []string) shapes {
 	s := shapes{}
 	for _, line := range unseen {
+		line = strings.ReplaceAll(line, "processes", "process")
 		s[strings.Map(func(r rune) rune {
 			if r >= '0' && r <= '9' {
 				return -1

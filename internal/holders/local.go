@@ -22,6 +22,10 @@ func NewLocal(opt Options) *Local {
 	return &Local{opt}
 }
 
+// Files searches files alone: what is left for the daemon where a service looks at the
+// processes. Globs are those of holders.files.
+type Files struct{ Globs []string }
+
 // hit is a wanted fingerprint and the variable that has it.
 type hit struct {
 	print    key.Fingerprint

@@ -20,6 +20,13 @@ func (l *Local) Look(ctx context.Context, w Wanted) (found Scan, err error) {
 	return found, err
 }
 
+// Look searches the files, at idle priority too.
+func (f Files) Look(ctx context.Context, w Wanted) (Scan, error) {
+	s := &scan{match: w.Hasher.Matcher(w.Prints), out: Scan{At: time.Now()}}
+	atIdle(func() { s.files(ctx, f.Globs) })
+	return s.out, ctx.Err()
+}
+
 func (l *Local) look(ctx context.Context, w Wanted) (Scan, error) {
 	now := time.Now()
 	fd, err := unix.Open(l.opt.Proc, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

@@ -28,7 +28,7 @@ type Asked struct {
 type Known struct {
 	Key     key.Name    `json:"key"`
 	Version key.Version `json:"version"`
-	Stage   Held        `json:"stage"`
+	Stage   Held        `json:"stage"` // or pending or held, of one that is not delivered
 }
 
 // Held is which version of a key somebody holds.

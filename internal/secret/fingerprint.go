@@ -18,6 +18,9 @@ type Hasher struct{ salt Value }
 // NewHasher keeps salt, 32 random bytes in a fresh installation.
 func NewHasher(salt Value) Hasher { return Hasher{salt} }
 
+// Salt is what somebody else needs to make the same fingerprints.
+func (h Hasher) Salt() Value { return h.salt }
+
 // Part is the fingerprint of one part, by which holders and sinks are matched.
 func (h Hasher) Part(v Value) key.Fingerprint { return h.sum(v.Reveal()) }
 

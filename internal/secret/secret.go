@@ -29,6 +29,15 @@ func (v Value) Reveal() []byte {
 	return v.reveal()
 }
 
+// TrimNewline is v without the newline at its end, if it has one. Both share the bytes.
+func (v Value) TrimNewline() Value {
+	b := v.Reveal()
+	if n := len(b); n > 0 && b[n-1] == '\n' {
+		return New(b[: n-1 : n-1])
+	}
+	return v
+}
+
 // Len is the length in bytes.
 func (v Value) Len() int { return v.size }
 

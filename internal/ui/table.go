@@ -20,6 +20,7 @@ func Text(s string) Cell { return Cell{Text: s} }
 type Table struct {
 	titles []string
 	rows   [][]Cell
+	notes  map[int][]Cell // below a row, by its number
 }
 
 // NewTable begins a table; titles are printed in capitals.
@@ -27,6 +28,16 @@ func NewTable(titles ...string) *Table { return &Table{titles: titles} }
 
 // Row adds a line; missing cells are empty.
 func (t *Table) Row(cells ...Cell) { t.rows = append(t.rows, cells) }
+
+// Note adds a line below the row that was added last, indented, and wrapped where it is
+// longer than a line.
+func (t *Table) Note(c Cell) {
+	if t.notes == nil {
+		t.notes = map[int][]Cell{}
+	}
+	row := len(t.rows) - 1
+	t.notes[row] = append(t.notes[row], c)
+}
 
 const gap = "  "
 
@@ -71,6 +82,9 @@ func (p Printer) Print(t *Table) error {
 			if i > 0 {
 				b.WriteString(p.Wrap(end.Style, "  "+head[last].Text+" ", "    ", end.Text))
 			}
+		}
+		for _, note := range t.notes[i-1] {
+			b.WriteString(p.Wrap(note.Style, "  ", "    ", note.Text))
 		}
 	}
 	_, err := io.WriteString(p.Out, b.String())

@@ -41,6 +41,17 @@ func IsTerminal(w io.Writer) bool {
 	return ok && terminal(f)
 }
 
+// HideTyping makes a terminal show nothing of what is typed, until show is called. Of what
+// is no terminal, hidden is false.
+func HideTyping(in io.Reader) (show func(), hidden bool) {
+	f, ok := in.(*os.File)
+	if !ok {
+		return nil, false
+	}
+	show, err := hide(f)
+	return show, err == nil
+}
+
 // Style is how a word looks on a terminal.
 type Style string
 

@@ -75,6 +75,9 @@ func whole(d describer, reference *config.Config) *jsonschema.Schema {
 	}
 	set("policy", ref("policy"))
 	set("log", core("log", "log"))
+	holders := core("holders", "holders")
+	holders.Properties["files"].Items = text(`^/`)
+	set("holders", holders)
 	set("keys", entries(config.KeyNames, ref("key")))
 	set("providers", entries(config.EntryNames, ref("provider")))
 	set("peers", entries(config.EntryNames, peerSchema(core("peers.*", places("peers", sorted(reference.Peers))...))))

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/holders"
+)
+
+// serviceHint is for the daemon of a whole machine, which is made to see no process but
+// its own.
+const serviceHint = "more is seen by livekey-holders.service: systemctl enable --now livekey-holders.socket"
+
+// lookers are who looks for holders: at processes the service, or the daemon itself where
+// there is none, at files the daemon itself.
+func lookers(cfg *config.Config) []holders.Looker {
+	local := holders.NewLocal(holders.Options{Files: cfg.Holders.Files})
+	hint := ""
+	if cfg.StateDir == config.Default(true).StateDir {
+		hint = serviceHint
+	}
+	return []holders.Looker{
+		holders.Remote{Socket: holders.ServiceSocket, Instead: local, Files: holders.Files{Globs: cfg.Holders.Files}, Hint: hint},
+	}
+}
