@@ -16,14 +16,18 @@ import (
 // Look needs some 15 µs of CPU a process, at idle priority where the system allows that. Its error is
 // that of ctx, or that there is no procfs.
 func (l *Local) Look(ctx context.Context, w Wanted) (found Scan, err error) {
-	atIdle(func() { found, err = l.look(ctx, w) })
+	if waited := behind.do(ctx, func() { found, err = l.look(ctx, w) }); waited != nil {
+		return Scan{}, waited
+	}
 	return found, err
 }
 
 // Look searches the files, at idle priority too.
 func (f Files) Look(ctx context.Context, w Wanted) (Scan, error) {
 	s := &scan{match: w.Hasher.Matcher(w.Prints), out: Scan{At: time.Now()}}
-	atIdle(func() { s.files(ctx, f.Globs) })
+	if err := behind.do(ctx, func() { s.files(ctx, f.Globs) }); err != nil {
+		return Scan{}, err
+	}
 	return s.out, ctx.Err()
 }
 
@@ -40,11 +44,15 @@ func (l *Local) look(ctx context.Context, w Wanted) (Scan, error) {
 		return Scan{}, fmt.Errorf("list the processes in %s: %w", l.opt.Proc, err)
 	}
 	s.limits(l.opt.Proc, pids)
-	if err := s.processes(ctx, pids); err != nil {
-		return Scan{}, err
+	sinks := s.sinks(w.Files)
+	for _, pid := range pids {
+		if err := ctx.Err(); err != nil {
+			return Scan{}, err
+		}
+		s.environment(pid)
+		sinks.look(pid) // at once, while the kernel has all of the process at hand
 	}
 	s.exporters()
-	s.sinks(ctx, w.Files, pids)
 	s.files(ctx, l.opt.Files)
 	s.out.Unseen = append(s.out.Unseen, s.unseen.lines(s.users)...)
 	return s.out, ctx.Err()
@@ -84,31 +92,25 @@ func (s *scan) pids() (pids []int, err error) {
 	return pids, err
 }
 
-// processes looks into the environment of each.
+// environment looks into that of a process.
 //
 // An open environ belongs to the program that the process ran when it was opened, so one
 // open and its reads are enough to find that there is nothing, which is what nearly
 // every process costs. Whoever has something is held and read again.
-func (s *scan) processes(ctx context.Context, pids []int) error {
+func (s *scan) environment(pid int) {
 	if s.match.Idle() {
-		return nil
+		return
 	}
-	for _, pid := range pids {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		found, err := s.hits(s.proc, strconv.Itoa(pid)+"/environ")
-		switch {
-		case denied(err):
-			s.refused(pid)
-		case err == nil:
-			s.out.Processes++
-		}
-		if len(found) > 0 {
-			s.confirm(pid)
-		}
+	found, err := s.hits(s.proc, strconv.Itoa(pid)+"/environ")
+	switch {
+	case denied(err):
+		s.refused(pid)
+	case err == nil:
+		s.out.Processes++
 	}
-	return nil
+	if len(found) > 0 {
+		s.confirm(pid, found)
+	}
 }
 
 // hits are what one environment has. A process that ends meanwhile has what was read.
@@ -125,10 +127,11 @@ func (s *scan) hits(at procfs, name string) (found []hit, err error) {
 	return found, nil
 }
 
-// confirm tells what a process has, and who it is. Its number may be another's by now:
-// so all is read through one process, which is held. And it may have become another
-// program: so its environment is read before and after the rest, and again until both agree.
-func (s *scan) confirm(pid int) {
+// confirm tells what a process has, of which before was seen, and who it is. Its number may
+// be another's by now: so all is read through one process, which is held. And it may have
+// become another program: so its environment is read once more after the rest, and all of
+// it again until it does not change.
+func (s *scan) confirm(pid int, before []hit) {
 	p, err := s.proc.hold(pid)
 	if err != nil {
 		return
@@ -136,18 +139,17 @@ func (s *scan) confirm(pid int) {
 	defer p.dir.close()
 	const changes = 3 // of program, while it is looked at: the last one is seen by the next look
 	for range changes {
-		before, _ := s.hits(p.dir, "environ")
 		who, ok := s.describe(p)
 		after, _ := s.hits(p.dir, "environ")
 		now, still := s.stat(p)
 		if !ok || !still {
 			return
 		}
-		if now.start != who.start || !slices.Equal(before, after) {
-			continue
+		if now.start == who.start && slices.Equal(before, after) {
+			s.keep(who, after)
+			return
 		}
-		s.keep(who, after)
-		return
+		before = after
 	}
 }
 
@@ -182,5 +184,5 @@ func (s *scan) refused(pid int) {
 	}
 }
 
-// self is livekey's own process, whose descriptors are no consumer's.
+// self is livekey's own process.
 var self = os.Getpid()

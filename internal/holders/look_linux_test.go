@@ -137,11 +137,12 @@ func TestAProcessThatIsNotTheSameAnyMore(t *testing.T) {
 			tr := newTree(t)
 			tr.add(holder)
 			s := tr.scan()
-			if found, err := s.hits(s.proc, "7/environ"); len(found) != 1 || err != nil {
+			found, err := s.hits(s.proc, "7/environ")
+			if len(found) != 1 || err != nil {
 				t.Fatalf("got %v, %v", found, err)
 			}
 			c.change(tr)
-			s.confirm(7)
+			s.confirm(7, found)
 			if (len(s.out.Sightings) == 1) != c.found {
 				t.Errorf("got %+v", s.out.Sightings)
 			}

@@ -76,6 +76,9 @@ func bootTime(now time.Time) time.Time {
 func (s *scan) exporters() {
 	for i := range s.out.Sightings {
 		it := &s.out.Sightings[i]
+		if it.Kind != InProcess {
+			continue
+		}
 		child := s.seen[it.PID]
 		const deepest = 64 // more generations than anybody starts; so a circle, which a race can fake, ends
 		for range deepest {

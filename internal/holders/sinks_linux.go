@@ -2,7 +2,6 @@ package holders
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path"
 	"slices"
@@ -14,44 +13,47 @@ import (
 // gone ends the link of a descriptor whose file has no name any more.
 var gone = []byte(" (deleted)")
 
-// sinks looks for processes that will never see a new file: they hold one that was replaced
-// open, or see a mount of the file alone. It costs as much again as the environments, and a
-// microsecond for each file that somebody has open. Files that are only mapped into memory
-// are not looked for: that would cost ten times as much, and nobody maps an env file.
-func (s *scan) sinks(ctx context.Context, files []string, pids []int) {
-	if len(files) == 0 {
-		return
-	}
-	text, err := s.proc.text("self/mountinfo")
-	if err != nil {
-		s.out.Unseen = append(s.out.Unseen, "replaced files and mounts of sinks: livekey cannot read its own mounts")
-		return
-	}
-	w := &sinkScan{scan: s, targets: locate(files, slices.Collect(mounts(text)), isDir), spaces: map[string]bool{}, dirents: make([]byte, 16<<10)}
-	for _, pid := range pids {
-		if ctx.Err() != nil {
-			return
-		}
-		if pid != self {
-			w.openFiles(pid)
-		}
-		w.mounts(pid)
-	}
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
-// sinkScan is the part of a look that is about sinks.
+// sinkScan is the part of a look that is about sinks: who will never see a new file,
+// because they hold one that was replaced open, or see a mount of the file alone. It costs
+// more than the environments, by some microseconds for each file that somebody has open.
+// Files that are only mapped into memory are not looked for: that would cost three times
+// as much, and nobody maps an env file.
 type sinkScan struct {
 	*scan
 
 	targets []target
 	spaces  map[string]bool // mount namespaces that were looked at
-	first   []mount         // of the machine's first process
+	first   []mount         // of single files, that the machine's first process sees
 	dirents []byte
+}
+
+// sinks is nil where there are none.
+func (s *scan) sinks(files []string) *sinkScan {
+	if len(files) == 0 {
+		return nil
+	}
+	text, err := s.proc.text("self/mountinfo")
+	if err != nil {
+		s.out.Unseen = append(s.out.Unseen, "replaced files and mounts of sinks: livekey cannot read its own mounts")
+		return nil
+	}
+	targets := locate(files, slices.Collect(mounts(text)), isDir)
+	return &sinkScan{scan: s, targets: targets, spaces: map[string]bool{}, dirents: make([]byte, 16<<10)}
+}
+
+func (s *sinkScan) look(pid int) {
+	if s == nil {
+		return
+	}
+	if pid != self { // livekey's own descriptors are no consumer's
+		s.openFiles(pid)
+	}
+	s.mounts(pid)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // openFiles reports each replaced file of a sink that a process has open.
@@ -65,8 +67,8 @@ func (s *sinkScan) openFiles(pid int) {
 	}
 	dir := procfs{fd}
 	defer dir.close()
-	numbers, _ := dir.entries(s.dirents)
 	var candidates []string
+	numbers, _ := dir.entries(s.dirents)
 	for _, n := range numbers {
 		if to, err := dir.link(n, s.links); err == nil && s.maybe(to) {
 			candidates = append(candidates, n)
