@@ -11,7 +11,7 @@ import (
 
 // serveAnthropic answers as the Anthropic API does (platform.claude.com, errors
 // and authentication pages).
-func serveAnthropic(w http.ResponseWriter, r *http.Request, c credential, a Account, known bool, serial int) {
+func (i *Issuer) serveAnthropic(w http.ResponseWriter, r *http.Request, c credential, a Account, known bool, serial int) {
 	id := fmt.Sprintf("req_%024d", serial)
 	w.Header().Set("Request-Id", id)
 	fail := func(status int, kind, message string, details map[string]string) {
@@ -74,13 +74,14 @@ func serveAnthropic(w http.ResponseWriter, r *http.Request, c credential, a Acco
 	case BillingProblem:
 		fail(http.StatusPaymentRequired, "billing_error", "There is a problem with your billing information.", nil)
 	default:
-		serveAnthropicLive(w, r, c, a, fail)
+		i.serveAnthropicLive(w, r, c, a, fail)
 	}
 }
 
-func serveAnthropicLive(w http.ResponseWriter, r *http.Request, c credential, a Account, fail func(int, string, string, map[string]string)) {
+func (i *Issuer) serveAnthropicLive(w http.ResponseWriter, r *http.Request, c credential, a Account, fail func(int, string, string, map[string]string)) {
 	admin := strings.HasPrefix(c.value, "sk-ant-admin")
 	switch {
+	case admin && i.serveAdmin(w, r, a, fail):
 	case r.URL.Path == "/v1/models" && !admin:
 		answer(w, http.StatusOK, map[string]any{
 			"data": []any{map[string]any{

@@ -1,5 +1,5 @@
-// Package fakeissuer answers as issuers do: Anthropic on /v1/models and
-// /v1/organizations/me, OpenAI on /v1/models, with their bodies and headers as
+// Package fakeissuer answers as issuers do: Anthropic on /v1/models,
+// /v1/organizations/me and /v1/organizations/api_keys, OpenAI on /v1/models, with their bodies and headers as
 // documented. `livekey drill` and the tests rotate keys against it. It knows made-up
 // keys only and keeps no promise about real ones.
 package fakeissuer
@@ -63,6 +63,8 @@ type Issuer struct {
 	total    int
 	mode     Mode
 	serial   int
+	issued   []issued // in the order in which they were added
+	updates  int
 }
 
 // New returns an issuer without accounts: it refuses every key.
@@ -91,6 +93,7 @@ func (i *Issuer) Add(key string, a Account) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.accounts[key] = a
+	i.record(key, a)
 }
 
 // Revoke makes the issuer refuse key from now on.
@@ -140,7 +143,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serveOpenAI(w, r, c, account, known, serial)
 		return
 	}
-	serveAnthropic(w, r, c, account, known, serial)
+	i.serveAnthropic(w, r, c, account, known, serial)
 }
 
 // credential is what a call came with.
