@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/livekey/livekey/internal/command"
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/engine"
 	"github.com/livekey/livekey/internal/peers"
+	"github.com/livekey/livekey/internal/revoke/anthropicadmin"
+	"github.com/livekey/livekey/internal/revoke/hook"
 )
 
 // addPeers makes what asks the other livekeys.
@@ -22,3 +27,26 @@ func (p *plan) addPeers() error {
 	}
 	return config.Join(faults...)
 }
+
+// revoke makes what revokes the old versions of a key, nil if the config names nobody.
+func (p *plan) revoke(k config.Key, provider string, client *http.Client) (*engine.Revoke, error) {
+	r := k.Revoke
+	switch {
+	case r == nil:
+		return nil, nil
+	case r.Anthropic == nil:
+		by, err := hook.New(r.Exec)
+		if err != nil {
+			return nil, k.Node.Fault("revoke.exec", "%v", err)
+		}
+		return &engine.Revoke{After: r.After, By: by}, nil
+	case provider != anthropicProvider:
+		return nil, k.Node.Fault("revoke.anthropic", "is for keys of provider %s, and this one's is %s", anthropicProvider, cmp.Or(provider, "not known before it is read"))
+	}
+	return &engine.Revoke{After: r.After, By: anthropicadmin.New(anthropicadmin.Settings{
+		AdminKeyFile: r.Anthropic.AdminKeyFile, BaseURL: r.Anthropic.BaseURL, Client: client,
+	})}, nil
+}
+
+// anthropicProvider is the catalog's name of those whose keys the Admin API lists.
+const anthropicProvider = "anthropic"

@@ -42,7 +42,13 @@ func (p *plan) key(k config.Key, client *http.Client) (engine.Key, error) {
 		}
 	}
 	faults = append(faults, lintAllow(k))
+	var revoke *engine.Revoke
 	who, err := p.issuer(k, client)
+	if err == nil {
+		var errRevoke error
+		revoke, errRevoke = p.revoke(k, who.id, client)
+		faults = append(faults, errRevoke)
+	}
 	if err := config.Join(append(faults, err)...); err != nil {
 		return engine.Key{}, err
 	}
@@ -58,7 +64,7 @@ func (p *plan) key(k config.Key, client *http.Client) (engine.Key, error) {
 	return engine.Key{
 		Name: k.Name, Provider: who.id, From: k.From, Env: k.Env, Optional: k.Optional,
 		Checker: who.checker, Host: host, Open: p.opener(k, who),
-		Policy: policy(k, who), Refresh: k.Policy.Refresh, Budget: k.Policy.Budget, Consumers: k.Consumers,
+		Policy: policy(k, who), Refresh: k.Policy.Refresh, Budget: k.Policy.Budget, Consumers: k.Consumers, Revoke: revoke,
 	}, nil
 }
 

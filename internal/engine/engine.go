@@ -71,6 +71,7 @@ type Key struct {
 	// Consumers are those that the config declares: the scope of every answer about who
 	// has moved to a new version.
 	Consumers []key.Consumer
+	Revoke    *Revoke // nil: livekey revokes nothing
 }
 
 // Sink is one sink as the engine sees it.
@@ -176,6 +177,9 @@ func New(o Options) (*Engine, error) {
 
 func (e *Engine) addKey(k Key, all map[string]sources.Source, before *Engine) error {
 	run := &keyRun{Key: k, e: e}
+	if k.Revoke != nil {
+		run.revoking.since = map[key.Fingerprint]time.Time{}
+	}
 	var err error
 	if run.state, err = e.store.key(k.Name); err != nil {
 		return err
@@ -252,6 +256,7 @@ func (e *Engine) subjects() map[string]bool {
 	all := map[string]bool{itself: true, configured: true}
 	for _, k := range e.keys {
 		all[k.subject()], all[hostSubject(k.Host)] = true, true
+		all[k.revokeSubject()] = k.Revoke != nil
 	}
 	for _, s := range e.sinks {
 		all[s.subject()] = true

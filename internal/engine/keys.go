@@ -31,6 +31,8 @@ type keyRun struct {
 	latest    key.Fingerprint                 // of the version that was last made of what was read
 	records   map[key.Location]sources.Record // of a key that is read from several places: the last of each
 	failing   map[key.Location]string         // places that cannot be read now, and why
+
+	revoking revoking
 }
 
 // variable is one of those that a key is delivered as. A list of one takes a tenth of a
@@ -80,6 +82,7 @@ func (k *keyRun) begin() {
 		}
 	}
 	k.post(rotation.Ticked{At: at})
+	k.planRevoking(&state)
 }
 
 // post queues an event and makes sure that somebody works on it.
@@ -190,6 +193,9 @@ func (k *keyRun) keep(ev rotation.Event, before, after *rotation.State) {
 		k.e.keep(k.e.store.Put(kindKey, string(k.Name), *after))
 	}
 	k.trace(ev, before, after)
+	if before.Current != nil && after.Current != nil && before.Current.Fingerprint != after.Current.Fingerprint {
+		k.planRevoking(after)
+	}
 	k.logStages(before, after)
 	k.noticeReplaced(before, after)
 }

@@ -137,11 +137,33 @@ func (q *audit) ask(ctx context.Context, old *rotation.Version, maxAge time.Dura
 }
 
 func (q *audit) previous(old *rotation.Version) {
+	if who := q.k.neededElsewhere(old); who != "" {
+		q.check("previous", nope, trailVersion(old).String()+" "+who)
+		return
+	}
 	text := trailVersion(old).String() + ", replaced by " + trailVersion(q.state.Current).String()
 	if old.Rejections > 0 {
 		text += "; its issuer refuses it since " + old.RejectedFirst.Format(time.RFC3339)
 	}
 	q.check("previous", yes, text)
+}
+
+// neededElsewhere says who else needs an old version, empty if nobody: its own key, to which
+// it may be on the way back, or another one that has the same bytes.
+func (k *keyRun) neededElsewhere(old *rotation.Version) string {
+	for name, other := range k.e.keys {
+		state := other.snapshot()
+		for _, v := range []*rotation.Version{state.Current, state.Delivering, state.Candidate} {
+			switch {
+			case v == nil || v.Fingerprint != old.Fingerprint:
+			case name == k.Name:
+				return "is what its source has again"
+			default:
+				return "is what key " + string(name) + " has too"
+			}
+		}
+	}
+	return ""
 }
 
 // live holds that the issuer accepts the new version.

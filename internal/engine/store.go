@@ -21,10 +21,11 @@ const (
 	kindAlert  journal.Kind = "alert"  // openAlert by subject and cause
 	kindOutbox journal.Kind = "outbox" // alerts.Alert that a channel has not taken, by channel and number
 	// approval by key name and fingerprint: who overruled what, and why.
-	kindApproval journal.Kind = "approval"
-	kindReload   journal.Kind = "reload"   // owed by sink name, while its consumers have to be told
-	kindRotation journal.Kind = "rotation" // trail.Rotation by key name and number
-	kindAdoption journal.Kind = "adoption" // adoptions by key name
+	kindApproval   journal.Kind = "approval"
+	kindReload     journal.Kind = "reload"     // owed by sink name, while its consumers have to be told
+	kindRotation   journal.Kind = "rotation"   // trail.Rotation by key name and number
+	kindAdoption   journal.Kind = "adoption"   // adoptions by key name
+	kindRevocation journal.Kind = "revocation" // revocations by key name
 )
 
 // SinkRecord is what the journal knows of a sink: what livekey wrote, and what
