@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/internal/fakeissuer"
+	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/proof"
 	"github.com/livekey/livekey/internal/revoke"
@@ -98,6 +99,7 @@ type revoker struct {
 	issuer *fakeissuer.Issuer
 	by     *ended
 	v1, v2 string
+	admin  string
 }
 
 func revokes(t *testing.T, f func(t *testing.T, w *revoker)) {
@@ -105,11 +107,11 @@ func revokes(t *testing.T, f func(t *testing.T, w *revoker)) {
 	file := filepath.Join(t.TempDir(), "admin")
 	bubble(t, func(t *testing.T, w *world) {
 		r := &revoker{world: w, l: &fakeLooker{}, issuer: fakeissuer.New(), v1: fakeissuer.NewAnthropicKey(), v2: fakeissuer.NewAnthropicKey()}
-		admin := fakeissuer.NewAnthropicAdminKey()
-		for _, k := range []string{r.v1, r.v2, admin} {
+		r.admin = fakeissuer.NewAnthropicAdminKey()
+		for _, k := range []string{r.v1, r.v2, r.admin} {
 			r.issuer.Add(k, fakeissuer.Account{Organization: "org-1"})
 		}
-		if err := os.WriteFile(file, []byte(admin), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(r.admin), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		api := road{r.issuer}
@@ -168,6 +170,15 @@ func TestAnOldVersionIsRevokedOnceItHasBeenSafeLongEnough(t *testing.T) {
 				t.Errorf("revoked: %s", s.Detail)
 			}
 			story = append(story, string(s.What))
+		}
+		kept, err := os.ReadFile(filepath.Join(w.dir, journal.FileName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, value := range []string{w.v1, w.v2, w.admin} {
+			if strings.Contains(string(kept), value) {
+				t.Error("the journal has a value")
+			}
 		}
 		if want := []string{"adopted", "revoked", "refused", "complete"}; r.State != trail.Ended || !slices.Equal(story[len(story)-4:], want) {
 			t.Errorf("%s: %v", r.State, story)
@@ -311,7 +322,7 @@ func TestAnIntentThatWasNeverHeardIsCarriedOut(t *testing.T) {
 }
 
 func TestAKeyWithTheSameBytesKeepsThem(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		w.setup = func(o *Options) { o.Lookers = append(o.Lookers, &fakeLooker{}) }
 		for _, name := range w.keys {
 			w.source.set(name, "v1")

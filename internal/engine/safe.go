@@ -265,6 +265,7 @@ func (q *audit) scope(scan holders.Scan, seen []report.Holder, peers map[string]
 			left = append(left, string(c))
 		case untold:
 			lost = append(lost, string(c))
+		case yes:
 		}
 	}
 	switch {

@@ -95,7 +95,7 @@ func TestARotationLeavesItsEvidence(t *testing.T) {
 }
 
 func TestAWayBackIsARotationOfItsOwn(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		w.policy = func(p *rotation.Policy) { p.Rollback = rotation.RollbackAlways }
 		w.start()
 		defer w.stop()

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -88,7 +89,7 @@ func (p Page) head(w *writer) {
 
 // count is how many there are of each state.
 func (p Page) count() markup {
-	text := fmt.Sprint(len(p.Rotations))
+	texts := []string{fmt.Sprint(len(p.Rotations))}
 	for _, state := range []trail.State{trail.Ended, trail.Running, trail.GoneBack} {
 		n := 0
 		for _, r := range p.Rotations {
@@ -97,10 +98,10 @@ func (p Page) count() markup {
 			}
 		}
 		if n > 0 {
-			text += fmt.Sprintf(" · %d %s", n, state)
+			texts = append(texts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	return esc(text)
+	return esc(strings.Join(texts, " · "))
 }
 
 var stateClasses = map[trail.State]markup{trail.Ended: "good", trail.Running: "open", trail.GoneBack: "bad"}

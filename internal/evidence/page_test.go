@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,7 +153,7 @@ func TestTheVerdictIsNoMoreThanTheEvidence(t *testing.T) {
 		r := running
 		r.Steps = complete().Steps[:c.steps]
 		if c.add.What != "" {
-			r.Steps = append(r.Steps[:len(r.Steps):len(r.Steps)], c.add)
+			r.Steps = append(slices.Clip(r.Steps), c.add)
 		}
 		if r.State = c.state; c.state != trail.Running {
 			r.EndedAt = r.Steps[len(r.Steps)-1].At

@@ -98,6 +98,7 @@ func newLane(r report.Rotation, s scale) lane {
 			l.bars = append(l.bars, bar{step.At, r.BeganAt, "blank"})
 		case trail.Reverted:
 			end = step.At
+		default:
 		}
 		if slices.Contains([]trail.What{trail.Seen, trail.Proved, trail.Delivered, trail.Reloaded, trail.Reverted}, step.What) {
 			l.marks = append(l.marks, markOf(step))
@@ -152,6 +153,7 @@ func consumerLanes(r report.Rotation, s scale) []lane {
 			case trail.Adopted:
 				l.bars = append(l.bars, bar{from, step.At, "blank"}, bar{step.At, s.end, "new"})
 				from = s.end
+			default:
 			}
 		}
 		if from.Before(s.end) {
@@ -179,8 +181,16 @@ var ticks = []struct {
 	after time.Duration
 	label markup
 }{
-	{time.Second, "1s"}, {10 * time.Second, "10s"}, {time.Minute, "1m"}, {10 * time.Minute, "10m"}, {time.Hour, "1h"},
-	{6 * time.Hour, "6h"}, {24 * time.Hour, "1d"}, {7 * 24 * time.Hour, "7d"}, {30 * 24 * time.Hour, "30d"}, {365 * 24 * time.Hour, "1y"},
+	{time.Second, "1s"},
+	{10 * time.Second, "10s"},
+	{time.Minute, "1m"},
+	{10 * time.Minute, "10m"},
+	{time.Hour, "1h"},
+	{6 * time.Hour, "6h"},
+	{24 * time.Hour, "1d"},
+	{7 * 24 * time.Hour, "7d"},
+	{30 * 24 * time.Hour, "30d"},
+	{365 * 24 * time.Hour, "1y"},
 }
 
 // tickGap is how far ticks are apart at least: a label fits there on a phone.

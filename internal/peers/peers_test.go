@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func FuzzDecode(f *testing.F) {
 		if err == nil && (s.Epoch == "" || s.Keys == nil) {
 			t.Errorf("%q is taken for a status", b)
 		}
-		if err != nil && err != errNoStatus {
+		if err != nil && !errors.Is(err, errNoStatus) {
 			t.Errorf("the error may quote the answer: %v", err)
 		}
 	})

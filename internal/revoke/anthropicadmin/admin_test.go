@@ -19,11 +19,11 @@ import (
 // world is an issuer with an organization, its admin key and two versions of a key.
 type world struct {
 	*fakeissuer.Issuer
-	admin         string
-	old, current  string
-	file          string
-	revoker       revoke.Revoker
-	bodies, paths []string // of what the issuer was asked
+	admin        string
+	old, current string
+	file         string
+	revoker      revoke.Revoker
+	paths        []string // of what the issuer was asked
 }
 
 var org = fakeissuer.Account{Organization: "org-1"}
