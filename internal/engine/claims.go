@@ -12,7 +12,8 @@ import (
 	"github.com/livekey/livekey/rotation"
 )
 
-// claimEvery is how soon a consumer may say that it has another version than it said before.
+// claimEvery is how soon a consumer that has said which version it has may say that it has
+// an old one after all. That it has moved on is heard at once.
 const claimEvery = 5 * time.Second
 
 // Adopted notes which version a consumer says it has loaded, be it the current one or not.
@@ -32,7 +33,7 @@ func (e *Engine) Adopted(by admin.Speaker, r admin.Adopted) (report.Adoption, er
 	if err != nil {
 		return report.Adoption{}, err
 	}
-	if err := e.mayClaim(k.Name, c, f); err != nil {
+	if err := k.mayClaim(c, f); err != nil {
 		return report.Adoption{}, err
 	}
 	e.adopted(k.Name, c, f, byItself)
@@ -45,15 +46,16 @@ func (e *Engine) Adopted(by admin.Speaker, r admin.Adopted) (report.Adoption, er
 }
 
 // mayClaim bounds what consumers have the journal write.
-func (e *Engine) mayClaim(name key.Name, c key.Consumer, f key.Fingerprint) error {
-	all, err := e.store.adoptions(name)
+func (k *keyRun) mayClaim(c key.Consumer, f key.Fingerprint) error {
+	all, err := k.e.store.adoptions(k.Name)
 	if err != nil {
 		return err
 	}
+	current := k.stage(f) == key.StageCurrent
 	switch was, known := all[c]; {
 	case !known && len(all) >= maxAdoptions:
-		return fmt.Errorf("note another consumer of key %s: %w: %d are known", name, admin.ErrConflict, len(all))
-	case known && was.How == byItself && was.Fingerprint != f && now().Sub(was.Since) < claimEvery:
+		return fmt.Errorf("note another consumer of key %s: %w: %d are known", k.Name, admin.ErrConflict, len(all))
+	case known && was.How == byItself && was.Fingerprint != f && !current && now().Sub(was.Since) < claimEvery:
 		return fmt.Errorf("note what %s has: %w: it said otherwise a moment ago", c, admin.ErrConflict)
 	}
 	return nil

@@ -283,11 +283,22 @@ func TestAConsumerSaysWhatItHas(t *testing.T) {
 			}
 		}
 		w.wantTable("unit:app.service current, said so itself")
-		if _, err := w.e.Adopted(root, admin.Adopted{Key: "K", Consumer: "unit:app.service", Version: "1"}); err != nil {
-			t.Errorf("later: %v", err)
+		says := func(version key.Version) error {
+			_, err := w.e.Adopted(root, admin.Adopted{Key: "K", Consumer: "unit:app.service", Version: version})
+			return err
 		}
-		if _, err := w.e.Adopted(root, admin.Adopted{Key: "K", Consumer: "unit:app.service", Version: "2"}); !errors.Is(err, admin.ErrConflict) {
-			t.Errorf("who changes his mind at once: %v", err)
+		if err := says("1"); err != nil {
+			t.Errorf("who goes back: %v", err)
+		}
+		if err := says("2"); err != nil {
+			t.Errorf("who moves on at once: %v", err)
+		}
+		if err := says("1"); !errors.Is(err, admin.ErrConflict) {
+			t.Errorf("who goes back at once: %v", err)
+		}
+		pass(claimEvery)
+		if err := says("1"); err != nil {
+			t.Errorf("who goes back later: %v", err)
 		}
 	})
 }

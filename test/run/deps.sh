@@ -12,7 +12,9 @@ gcc                    gcc
 git                    git
 mkfs.ext4              e2fsprogs
 mount                  mount
+curl                   curl
 node                   nodejs
+nginx                  nginx
 npm                    npm
 python3                python3
 strace                 strace
