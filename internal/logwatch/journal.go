@@ -32,8 +32,9 @@ func (j Journal) Follow(ctx context.Context, line func([]byte), trouble func(err
 		program = Journalctl
 	}
 	c := command.Command{
-		// Of each entry its message alone, and none of before.
-		Argv:    []string{program, "--follow", "--lines=0", "--output=cat", "--quiet", "--no-pager", "--unit=" + j.Unit},
+		// Of each entry its message alone, and none of before. Without --merge it looks for
+		// the number of this boot, which livekey.service hides.
+		Argv:    []string{program, "--follow", "--merge", "--lines=0", "--output=cat", "--quiet", "--no-pager", "--unit=" + j.Unit},
 		Inherit: []string{"LANG", "PATH"},
 	}
 	for failures := 0; ctx.Err() == nil; failures++ {

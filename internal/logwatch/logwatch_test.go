@@ -257,7 +257,7 @@ func TestAJournalIsFollowedAgainWhenItsReaderEnds(t *testing.T) {
 	script := "#!/bin/sh\necho \"$*\"\nexit 7\n"
 	do(t, os.WriteFile(program, []byte(script), 0o700))
 	f := follow(t, Journal{Unit: "app.service", Program: program})
-	const args = "--follow --lines=0 --output=cat --quiet --no-pager --unit=app.service"
+	const args = "--follow --merge --lines=0 --output=cat --quiet --no-pager --unit=app.service"
 	f.want(args)
 	f.until("in trouble", func() bool { return f.err != nil && strings.Contains(f.err.Error(), "exit code 7") })
 	f.want(args, args)
