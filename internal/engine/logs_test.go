@@ -19,6 +19,7 @@ type fakeLog struct {
 	line    func([]byte)
 	trouble func(error)
 	follows int
+	said    lockedBuffer // what livekey logs
 }
 
 func (l *fakeLog) Follow(ctx context.Context, line func([]byte), trouble func(error)) {
@@ -46,6 +47,7 @@ func logged(t *testing.T, f func(t *testing.T, w *world, l *fakeLog)) {
 	bubble(t, func(t *testing.T, w *world) {
 		l := &fakeLog{}
 		w.setup = func(o *Options) {
+			o.Log = slog.New(slog.NewTextHandler(&l.said, nil))
 			o.Logs = []Log{{
 				Name: "the journal of app.service", Consumer: "unit:app.service", Follower: l,
 				Keys: []LoggedKey{{Key: "K", Match: has("401")}, {Key: "L", Match: has("403")}},
@@ -122,6 +124,9 @@ func TestALogThatCannotBeReadIsShownAndSaidOnce(t *testing.T) {
 			if !slices.Equal(k.UnreadLogs, want) {
 				t.Errorf("%s: %q", k.Name, k.UnreadLogs)
 			}
+		}
+		if n := strings.Count(l.said.String(), "log not read"); n != 1 {
+			t.Errorf("said %d times", n)
 		}
 		l.trouble(nil)
 		if k := w.e.Status().Keys[0]; k.UnreadLogs != nil {
