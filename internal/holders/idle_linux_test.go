@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -46,18 +48,35 @@ func TestALookWaitsForAllOthers(t *testing.T) {
 
 // What was started with Pdeathsig dies with the thread that started it.
 func TestALookEndsNoThread(t *testing.T) {
-	var children []*exec.Cmd
-	for range 30 {
+	children := make([]*exec.Cmd, 30)
+	var started, gone sync.WaitGroup
+	started.Add(len(children))
+	for i := range children {
 		c := exec.Command("/bin/sleep", "60")
 		c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		must(t, c.Start())
-		t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-		children = append(children, c)
+		children[i] = c
+		gone.Go(func() {
+			runtime.LockOSThread() // each from a thread of its own, which are free afterwards
+			defer runtime.UnlockOSThread()
+			if err := c.Start(); err != nil {
+				t.Error(err)
+			}
+			started.Done()
+			started.Wait()
+		})
 	}
+	gone.Wait()
+	t.Cleanup(func() {
+		for _, c := range children {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}
+	})
 	for range 30 {
 		var i idle
 		must(t, i.do(context.Background(), func() {}))
 	}
+	time.Sleep(100 * time.Millisecond) // in which the kernel would end them
 	for _, c := range children {
 		var info unix.Siginfo
 		must(t, unix.Waitid(unix.P_PID, c.Process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil))

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestWhoHoldsAKey(t *testing.T) {
@@ -145,6 +147,42 @@ func TestAProcessThatIsNotTheSameAnyMore(t *testing.T) {
 			s.confirm(7, found)
 			if (len(s.out.Sightings) == 1) != c.found {
 				t.Errorf("got %+v", s.out.Sightings)
+			}
+		})
+	}
+}
+
+// The name is a pipe, so that the test has its turn in the midst of what is told.
+func TestAProcessThatChangesWhileItIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		becomes fake
+		holds   string
+	}{
+		{"it becomes another program", fake{pid: 7, start: 5, comm: "new", environ: []string{"KEY=" + otherKey}}, otherKey},
+		{"it starts anew with the same key", fake{pid: 7, start: 900, comm: "new", environ: []string{"KEY=" + wantedKey}}, wantedKey},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tr := newTree(t)
+			tr.add(fake{pid: 7, start: 5, comm: "old", environ: []string{"KEY=" + wantedKey}})
+			name := filepath.Join(tr.dir, "7/comm")
+			must(t, os.Remove(name))
+			must(t, unix.Mkfifo(name, 0o600))
+			changed := make(chan error)
+			go func() {
+				pipe, err := os.OpenFile(name, os.O_WRONLY, 0) // when the look reads it
+				if err == nil {
+					_ = os.Remove(name)
+					tr.add(c.becomes)
+					_, err = pipe.WriteString("old\n")
+					_ = pipe.Close()
+				}
+				changed <- err
+			}()
+			got := tr.look(wanted()).Sightings
+			must(t, <-changed)
+			if len(got) != 1 || got[0].Command != "new" || got[0].Print != printOf(c.holds) {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}

@@ -44,7 +44,7 @@ func (s *scan) describe(p process) (who *seen, ok bool) {
 	groups, _ := p.dir.text("cgroup")
 	return &seen{
 		stat: st, pid: p.pid, uid: state.uid, user: s.users.name(state.uid), command: s.command(p),
-		started: s.boot.Add(time.Duration(st.start) * (time.Second / ticks)), //nolint:gosec // ages of a machine
+		started: s.boot.Add(time.Duration(st.start) * tick).Round(tick), //nolint:gosec // ages of a machine
 		at:      s.places.of(groups),
 	}, true
 }
@@ -67,9 +67,9 @@ func (s *scan) command(p process) string {
 func bootTime(now time.Time) time.Time {
 	var up unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
-		return now
+		return now.Round(0)
 	}
-	return now.Add(-time.Duration(up.Nano()))
+	return now.Round(0).Add(-time.Duration(up.Nano())) // without the clock that only this process has
 }
 
 // exporters adds to each process those of its ancestors that hold the same.

@@ -3,6 +3,7 @@ package holders
 import (
 	"bytes"
 	"strconv"
+	"time"
 )
 
 // stat is what livekey needs of /proc/PID/stat.
@@ -11,8 +12,8 @@ type stat struct {
 	start  uint64 // after the machine's start, in ticks
 }
 
-// ticks are in a second: USER_HZ, which is 100 wherever livekey runs.
-const ticks = 100
+// tick is one of USER_HZ, which is 100 wherever livekey runs.
+const tick = time.Second / 100
 
 // parseStat reads "PID (name) S PPID …": the name may have spaces and parentheses in it.
 func parseStat(text []byte) (s stat, ok bool) {
