@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,7 +24,11 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"livekey": main})
 }
 
-const issuerKey = "issuer"
+// What a script has beside its environment.
+const (
+	issuerKey = "issuer"
+	valuesKey = "values" // map[string]string: its keys, by the name of their variable
+)
 
 // TestScripts runs testdata/script: one promise to a user each. A script has an
 // issuer at $ISSUER of its own, which knows $LIVE and $SECOND, of $SECOND's own
@@ -60,12 +67,28 @@ func TestScripts(t *testing.T) {
 			issuer.Add(foreign, fakeissuer.Account{Organization: "org-2", Workspace: "ws-9"})
 			e.Setenv("FOREIGN", foreign)
 			e.Setenv("DEAD", fakeissuer.NewAnthropicKey())
+			values := map[string]string{}
+			for _, name := range keysOfAScript {
+				values[name] = e.Getenv(name)
+			}
+			e.Values[valuesKey] = values
 			e.Setenv("ISSUER", url)
+			me, err := user.Current()
+			if err != nil {
+				return err
+			}
+			e.Setenv("USER_NAME", me.Username)
 			e.Setenv("TAKEN", strings.TrimPrefix(url, "http://"))
 			for _, dir := range []string{"XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HOME"} {
 				e.Setenv(dir, filepath.Join(e.WorkDir, strings.ToLower(dir)))
 			}
 			return nil
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition != "sees" { // whether a scan of this user can look at every process
+				return false, fmt.Errorf("no condition %q", condition)
+			}
+			return seesAll(), nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "put": put, "expand": expand, "revoke": revoke, "portal": portal, "nowhere": nowhere, "until": until,
@@ -77,11 +100,26 @@ var keysOfAScript = []string{"LIVE", "SECOND", "BROKE", "FOREIGN", "DEAD"}
 
 // leaks fails the script if text has one of its keys.
 func leaks(ts *testscript.TestScript, where, text string) {
-	for _, name := range keysOfAScript {
-		if strings.Contains(text, ts.Getenv(name)) {
+	for name, value := range ts.Value(valuesKey).(map[string]string) { // a script may take them out of its environment
+		if strings.Contains(text, value) {
 			ts.Fatalf("%s has the value of $%s", where, name)
 		}
 	}
+}
+
+// seesAll says whether every process shows its environment.
+func seesAll() bool {
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range all {
+		f, errOpen := os.Open(file)
+		if errors.Is(errOpen, fs.ErrPermission) {
+			return false
+		}
+		if errOpen == nil {
+			_ = f.Close()
+		}
+	}
+	return err == nil && len(all) > 0
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

@@ -104,7 +104,7 @@ func judgePeer(k report.Key, at time.Time) (answer, string) {
 	case h == nil:
 		return untold, "nobody looks for holders there"
 	case h.Unseen > 0:
-		return untold, fmt.Sprintf("in %d places there nobody could look", h.Unseen)
+		return untold, places(h.Unseen) + " there could not be looked at"
 	case h.LookedAt.Before(k.Current.DeliveredAt):
 		return untold, "nobody has looked for holders there since the new version was delivered"
 	case at.Sub(h.LookedAt) > peerSight:

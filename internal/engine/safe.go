@@ -224,8 +224,8 @@ func (q *audit) sight(old *rotation.Version, scan holders.Scan, err error) (seen
 	}
 	seen = q.k.e.assign(scan)[q.k.Name]
 	q.told.Unseen = append(q.told.Unseen, scan.Unseen...)
-	if len(scan.Unseen) > 0 {
-		q.check("sight", untold, fmt.Sprintf("in %d places nobody could look", len(scan.Unseen)))
+	if n := len(scan.Unreadable()); n > 0 {
+		q.check("sight", untold, places(n)+" in sight could not be looked at")
 	} else {
 		q.check("sight", yes, fmt.Sprintf("looked at %d processes", scan.Processes))
 	}
@@ -240,6 +240,13 @@ func (q *audit) sight(old *rotation.Version, scan holders.Scan, err error) (seen
 		q.check("holders", yes, "nobody in sight holds the old version")
 	}
 	return seen
+}
+
+func places(n int) string {
+	if n == 1 {
+		return "1 place"
+	}
+	return fmt.Sprintf("%d places", n)
 }
 
 // scope holds that every declared consumer has the new version.

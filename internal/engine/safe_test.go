@@ -3,10 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/livekey/livekey/internal/holders"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
 )
@@ -129,7 +131,7 @@ func TestWhyItIsNotSafe(t *testing.T) {
 			l.has(unit("worker.service", "v1"))
 			l.blind(nil, "3 processes of others")
 		}},
-		{"where nobody may look, nobody can tell", exitUnknown, "sight", "1 places", func(_ *world, l *fakeLooker, _ *fakePeer) {
+		{"where nobody may look, nobody can tell", exitUnknown, "sight", "1 place in sight", func(_ *world, l *fakeLooker, _ *fakePeer) {
 			l.blind(nil, "3 processes of others")
 		}},
 		{"nor if nobody looks at all", exitUnknown, "sight", "boom", func(_ *world, l *fakeLooker, _ *fakePeer) {
@@ -224,6 +226,19 @@ func TestAConsumerThatNobodySawOrHeardIsNotKnown(t *testing.T) {
 		if s := w.wantSafety(0, "", ""); s.Scope[0].Detail != "not in sight now" {
 			t.Errorf("%+v", s.Scope)
 		}
+	}, "unit:app.service")
+}
+
+// Its scope is declared: what is out of sight is not what it speaks of.
+func TestALivekeyInAContainerSpeaksOfWhatIsInSight(t *testing.T) {
+	moved(t, func(t *testing.T, w *world, l *fakeLooker, _ *fakePeer) {
+		l.has(unit("app.service", "v2"))
+		l.blind(nil, holders.OutOfSight)
+		if s := w.wantSafety(0, "", ""); !slices.Equal(s.Unseen, []string{holders.OutOfSight}) {
+			t.Errorf("unseen %q", s.Unseen)
+		}
+		l.blind(nil, holders.OutOfSight, "2 processes of user ada")
+		w.wantSafety(exitUnknown, "sight", "1 place")
 	}, "unit:app.service")
 }
 

@@ -23,7 +23,7 @@ func (e *Engine) Status() report.Status {
 		k := e.keys[name].report()
 		if looked {
 			k.Holders = count(seen[name], scan.At)
-			k.Holders.Unseen = len(scan.Unseen)
+			k.Holders.Unseen = len(scan.Unreadable())
 		}
 		s.Keys = append(s.Keys, k)
 	}

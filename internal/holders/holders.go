@@ -9,6 +9,7 @@ package holders
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -70,6 +71,15 @@ type Scan struct {
 	// there, always because everything was seen.
 	Unseen    []string `json:"unseen,omitempty"`
 	Processes int      `json:"processes"` // looked at
+}
+
+// OutOfSight is the line of Unseen about what is not there for a livekey in a container.
+// Every other line is about something that is there and that it could not read.
+const OutOfSight = "processes outside of the container (PID namespace) that livekey runs in"
+
+// Unreadable are the places in sight that nobody could look at.
+func (s Scan) Unreadable() []string {
+	return slices.DeleteFunc(slices.Clone(s.Unseen), func(line string) bool { return line == OutOfSight })
 }
 
 // Looker looks for holders. Safe for concurrent use. An error means that nobody looked.

@@ -15,7 +15,7 @@ func (s *scan) limits(mount string, pids []int) {
 	s.places = newPlaces(first)
 
 	if at, err := s.proc.link("self/ns/pid", s.links); err == nil && string(at) != firstPIDs {
-		s.out.Unseen = append(s.out.Unseen, "processes outside of the container (PID namespace) that livekey runs in")
+		s.out.Unseen = append(s.out.Unseen, OutOfSight)
 	}
 	if s.hidden(mount, pids) {
 		s.out.Unseen = append(s.out.Unseen, "processes of other users: "+mount+" hides them from livekey (hidepid, ProtectProc)")
