@@ -35,8 +35,8 @@ func (t *turn) oldDue(v *Version) time.Time {
 	if !t.p.WatchPrevious || v.Retired || v.Last.Reason == key.NoProvider || v.Latest.Reason == key.NoProvider {
 		return time.Time{}
 	}
-	if v.Rejections > 0 {
-		return later(t.now, v.RejectedFirst.Add(retireAfter))
+	if end := v.RejectedFirst.Add(retireAfter); v.Rejections > 0 && end.After(t.now) {
+		return end
 	}
 	wait := max(t.p.Probe, slowest)
 	if v.Attempt < 16 {
@@ -88,7 +88,7 @@ func (t *turn) oldChecked(v *Version, e Checked) {
 func (t *turn) oldRejected(v *Version) {
 	v.Rejections++
 	if v.Rejections == 1 {
-		v.RejectedFirst = t.now
+		v.RejectedFirst, v.Attempt = t.now, 0
 		t.do(Look{Reason: "an old version is refused for the first time"})
 		known := t.s.Sight
 		if t.now.Sub(known.At) >= sightFresh {

@@ -223,6 +223,22 @@ func TestARotationIsCompleteOnce(t *testing.T) {
 	y.wantTold(key.CandidateRejected)
 }
 
+// Where nobody can say whether it is refused still, it is asked at the usual pace.
+func TestAConfirmationThatIsLateIsNoStorm(t *testing.T) {
+	y := rotated(t)
+	y.is("old", refused)
+	y.pass(time.Hour/2, nil)
+	y.is("old", key.Verdict{Reason: key.Transient})
+	y.acts = nil
+	y.pass(24*time.Hour, nil)
+	if n := y.asked("old"); n < 3 || n > 12 {
+		t.Fatalf("asked %d times in a day", n)
+	}
+	y.is("old", refused)
+	y.pass(7*time.Hour, nil)
+	y.wantTold(key.RotationComplete)
+}
+
 func TestAVersionWhoseValueIsGoneHasNoEnd(t *testing.T) {
 	y := rotated(t)
 	y.is("old", key.Verdict{})

@@ -44,6 +44,14 @@ type Watcher interface {
 	Watch(ctx context.Context, locs []key.Location, changed func(key.Location)) error
 }
 
+// A Historian keeps older versions, as long as its backend does.
+type Historian interface {
+	// Former is where Fetch finds the version v of the record at loc, also when loc names
+	// another; v is what a Record called itself. It does no I/O. Not ok: no version of
+	// this name can be there.
+	Former(loc key.Location, v key.Version) (at key.Location, ok bool)
+}
+
 // A Keeper has work of its own between reads, such as a token to renew. Keep returns
 // when ctx ends; no read waits for it.
 type Keeper interface {

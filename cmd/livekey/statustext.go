@@ -103,6 +103,10 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 		say(ui.Warn, "%s", text)
 	}
 	for _, o := range k.Older {
+		if o.Unwatched {
+			say(ui.Warn, "older %s: nobody has its value any more, so livekey cannot tell when it is revoked", o.Fingerprint)
+			continue
+		}
 		say(ui.Faint, "older %s is %s (%s)", o.Fingerprint, o.Outcome, ui.Age(now, o.CheckedAt))
 	}
 	if h := k.Holders; h != nil && h.Older > 0 {

@@ -66,6 +66,9 @@ func sortedLocations[V any](m map[key.Location]V) []key.Location {
 	return slices.SortedFunc(maps.Keys(m), func(a, b key.Location) int { return cmp.Compare(a.String(), b.String()) })
 }
 
+// versionSeparator stands between the versions of the records of one key.
+const versionSeparator = "+"
+
 // material normalizes records into Material. Of bytes that cannot be a key, the
 // Material has a fingerprint and no parts. A number is the version's only if it
 // comes from one record: those of several are no order.
@@ -82,7 +85,7 @@ func (k Key) material(h secret.Hasher, records map[key.Location]sources.Record) 
 		}
 		raw[key.Part(loc.String())] = rec.Data
 	}
-	version := key.Version(strings.Join(versions, "+"))
+	version := key.Version(strings.Join(versions, versionSeparator))
 	parts, fault := k.Open(records)
 	if fault != nil {
 		m = proof.New(h, k.Name, version, raw)

@@ -51,6 +51,9 @@ func (k *keyRun) add(to map[key.Fingerprint][]role, name key.Name, v *rotation.V
 
 // partsOf are the fingerprints by which holders of a version are known.
 func (k *keyRun) partsOf(v *rotation.Version) []key.Fingerprint {
+	if len(v.Parts) > 0 {
+		return slices.Clip(v.Parts)
+	}
 	return []key.Fingerprint{v.Fingerprint}
 }
 

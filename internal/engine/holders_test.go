@@ -91,10 +91,10 @@ func watched(t *testing.T, f func(t *testing.T, w *world, l *fakeLooker)) {
 		w.issuer.is("v2", key.Live, key.Valid, "ours")
 		w.source.set("K", "v1")
 		w.start()
+		defer func() { w.stop() }() // whichever was started last
 		pass(time.Second)
 		w.wantSink("v1")
 		f(t, w, l)
-		w.stop()
 	})
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type keyRun struct {
 	quiet     chan struct{} // closed when busy ends; nil while it is not
 	state     rotation.State
 	materials materials
+	lost      []key.Fingerprint               // versions that no backend has any more, as far as was asked
 	latest    key.Fingerprint                 // of the version that was last made of what was read
 	records   map[key.Location]sources.Record // of a key that is read from several places: the last of each
 	failing   map[key.Location]string         // places that cannot be read now, and why
@@ -201,12 +203,12 @@ func (k *keyRun) keep(ev rotation.Event, before, after *rotation.State) {
 }
 
 func (k *keyRun) check(ctx context.Context, a rotation.Check) (rotation.Checked, bool) {
-	v, ok := k.probe(ctx, a)
+	v, lost, ok := k.probe(ctx, a)
 	if !ok {
 		return rotation.Checked{}, false
 	}
 	at := now()
-	return rotation.Checked{At: at, Verdict: v, Issuer: k.e.hosts.heard(k, v, at)}, true
+	return rotation.Checked{At: at, Verdict: v, Issuer: k.e.hosts.heard(k, v, at), Lost: lost}, true
 }
 
 func (k *keyRun) act(action rotation.Action) {
@@ -232,32 +234,35 @@ func (k *keyRun) act(action rotation.Action) {
 	}
 }
 
-// probe asks the issuer. It is not ok if livekey is being stopped: then nothing was learned.
-func (k *keyRun) probe(ctx context.Context, a rotation.Check) (key.Verdict, bool) {
+// probe asks the issuer. It is not ok if livekey is being stopped: then nothing was
+// learned. Lost says that nobody was asked, since nobody has the bytes any more.
+func (k *keyRun) probe(ctx context.Context, a rotation.Check) (v key.Verdict, lost, ok bool) {
 	k.mu.Lock()
 	m, held := k.materials.get(a.Fingerprint)
 	k.mu.Unlock()
 	if !held {
-		return key.Verdict{
-			Reason: key.NotYetAsked, Fingerprint: a.Fingerprint, CheckedAt: now(),
-			Detail: "its bytes are in no source and no sink any more",
-		}, true
+		var err error
+		if m, err = k.recall(ctx, a.Fingerprint); err != nil {
+			return key.Verdict{
+				Reason: key.NotYetAsked, Fingerprint: a.Fingerprint, CheckedAt: now(), Detail: err.Error(),
+			}, errors.Is(err, errLost), ctx.Err() == nil
+		}
 	}
 	asking, cancel := k.e.untilStartupEnds(ctx)
 	defer cancel()
-	v := k.e.prober.Probe(asking, validator.Request{
+	v = k.e.prober.Probe(asking, validator.Request{
 		Key: k.Name, Provider: k.Provider, Checker: k.Checker, Material: m,
 		Purpose: purposes[a.Purpose], Budget: k.Budget, MaxAge: k.maxAge(a.Purpose),
 	})
 	if ctx.Err() != nil {
-		return key.Verdict{}, false
+		return key.Verdict{}, false, false
 	}
 	k.mu.Lock()
 	k.materials.heard(v)
 	k.mu.Unlock()
 	k.e.log.DebugContext(ctx, "key checked", "key", k.Name, "version", m.Version, "fingerprint", m.Fingerprint,
 		"provider", k.Provider, "outcome", v.Outcome, "reason", v.Reason, "because", a.Reason)
-	return v, true
+	return v, false, true
 }
 
 var purposes = map[rotation.Purpose]validator.Purpose{

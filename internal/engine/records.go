@@ -132,7 +132,9 @@ func (k *keyRun) fetched(at time.Time, loc key.Location, rec sources.Record) {
 	secret.Do(func() { m, number, fault = k.material(k.e.hasher, records) })
 	k.latest = m.Fingerprint
 	k.mu.Unlock()
-	q := queued{event: rotation.Fetched{At: at, Version: m.Version, Number: number, Fingerprint: m.Fingerprint, Fault: fault}}
+	q := queued{event: rotation.Fetched{
+		At: at, Version: m.Version, Number: number, Fingerprint: m.Fingerprint, Parts: partPrints(k.e.hasher, m), Fault: fault,
+	}}
 	if fault == nil {
 		q.material = &m
 	}
@@ -147,4 +149,17 @@ func (k *keyRun) wasRead() bool {
 		}
 	}
 	return true
+}
+
+// partPrints are the fingerprints of the parts of a version that has several, sorted.
+func partPrints(h secret.Hasher, m proof.Material) []key.Fingerprint {
+	if len(m.Parts) < 2 {
+		return nil
+	}
+	prints := make([]key.Fingerprint, 0, len(m.Parts))
+	for _, v := range m.Parts {
+		prints = append(prints, h.Part(v))
+	}
+	slices.Sort(prints)
+	return slices.Compact(prints)
 }

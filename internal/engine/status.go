@@ -111,6 +111,7 @@ func describe(name key.Name, provider string, state rotation.State) report.Key {
 		last := lastWord(&v)
 		r.Older = append(r.Older, report.Older{
 			Version: v.ID, Fingerprint: v.Fingerprint.String(), Outcome: last.Outcome, CheckedAt: last.CheckedAt,
+			Unwatched: v.Unwatched,
 		})
 	}
 	return r

@@ -78,7 +78,7 @@ func (s snapshot) Collect(to chan<- prometheus.Metric) {
 		}
 		valid := 0
 		for _, o := range k.Older {
-			if o.Outcome == key.Live {
+			if o.Outcome == key.Live && !o.Unwatched {
 				valid++
 			}
 		}

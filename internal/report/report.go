@@ -76,7 +76,7 @@ type Candidate struct {
 	Reason      key.Reason  `json:"reason,omitempty"`
 	Which       string      `json:"which,omitempty"` // of malformed: the fault; of blocked: why
 	Detail      string      `json:"detail,omitempty"`
-	HeldBy      string      `json:"held_by,omitempty"` // rejected, malformed, worse, misplaced, regressed, unknown, paused, comparing, sink
+	HeldBy      string      `json:"held_by,omitempty"` // rejected, malformed, worse, misplaced, regressed, failed, unknown, paused, comparing, sink
 	Since       time.Time   `json:"since,omitzero"`
 }
 
@@ -86,6 +86,8 @@ type Older struct {
 	Fingerprint string      `json:"fingerprint"`
 	Outcome     key.Outcome `json:"outcome"`
 	CheckedAt   time.Time   `json:"checked_at,omitzero"`
+	// Unwatched says that nobody has its value any more: when it dies cannot be told.
+	Unwatched bool `json:"unwatched,omitempty"`
 }
 
 // Sink is what one sink has of a key.

@@ -65,6 +65,9 @@ func (*Source) Refresh() time.Duration { return refresh }
 // Lint says what is wrong with a location without asking AWS.
 func (s *Source) Lint(ref key.Ref) error { return lint(ref, s.settings.Region) }
 
+// Former is where an older version is.
+func (*Source) Former(loc key.Location, v key.Version) (key.Location, bool) { return former(loc, v) }
+
 // Fetch reads one version of one secret. Its errors wrap key.ErrNotFound or one of
 // this package's where one fits, and say what to do.
 func (s *Source) Fetch(ctx context.Context, loc key.Location) (sources.Record, error) {

@@ -3,6 +3,7 @@ package awssm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -51,6 +52,18 @@ func parseLocation(loc key.Location) (location, error) {
 		at.stage = ""
 	}
 	return at, nil
+}
+
+// former is where a version is, whatever label loc asks for. AWS keeps it while it has a
+// label, AWSPREVIOUS for one, and some time longer.
+func former(loc key.Location, v key.Version) (key.Location, bool) {
+	loc.Version = v
+	loc.Params = strings.Join(slices.DeleteFunc(strings.Split(loc.Params, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return name == stageParam
+	}), "&")
+	_, err := parseLocation(loc)
+	return loc, v != "" && err == nil
 }
 
 // splitARN is the region and the name, with its suffix, of a secret's ARN.

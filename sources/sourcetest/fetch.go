@@ -172,6 +172,41 @@ func olderVersion(t *testing.T, h Harness) {
 	}
 }
 
+func formerVersion(t *testing.T, h Harness) {
+	h.Put(t, "ROTATES", []byte("first"))
+	src := h.Open(t)
+	historian, ok := src.(sources.Historian)
+	if !ok {
+		t.Skip("the backend keeps no versions")
+	}
+	loc := h.Location("ROTATES")
+	first := fetch(t, src, loc)
+	h.Put(t, "ROTATES", []byte("second"))
+	second := fetch(t, src, loc)
+	if _, ok := historian.Former(loc, ""); ok {
+		t.Error("a version without a name has a place")
+	}
+	for _, name := range []string{"6f1ed002ab55", "\n"} { // of another kind of source; nonsense
+		if _, ok := historian.Former(loc, key.Version(name)); ok {
+			t.Errorf("version %q has a place, and this backend calls none so", name)
+		}
+	}
+	at, ok := historian.Former(loc, first.Version)
+	if !ok {
+		t.Fatalf("version %q has no place", first.Version)
+	}
+	older := fetch(t, src, at)
+	if got := h.value(t, older); string(got) != "first" || older.Version != first.Version {
+		t.Errorf("at %s is %q, version %q", at, got, older.Version)
+	}
+	if at, ok = historian.Former(at, second.Version); !ok { // a location that names another
+		t.Fatalf("version %q has no place", second.Version)
+	}
+	if got := h.value(t, fetch(t, src, at)); string(got) != "second" {
+		t.Errorf("at %s is %q", at, got)
+	}
+}
+
 func unknownParameter(t *testing.T, h Harness) {
 	h.Put(t, "THERE", []byte(canary))
 	linter, ok := h.Open(t).(sources.Linter)

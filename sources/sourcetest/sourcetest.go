@@ -83,6 +83,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"a canceled context ends the read", canceled},
 		{"many may read at once", manyAtOnce},
 		{"an older version can be read by its id", olderVersion},
+		{"a former version is found by the name that it had", formerVersion},
 		{"an unknown parameter is a fault", unknownParameter},
 		{"a read that is cut off at any byte is an error, or whole", cutOff},
 		{"a read of a backend that falls silent ends with its context", halfOpen},

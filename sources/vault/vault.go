@@ -100,6 +100,13 @@ func (s *Source) Fetch(ctx context.Context, loc key.Location) (sources.Record, e
 // Lint says what is wrong with a location without asking Vault.
 func (s *Source) Lint(ref key.Ref) error { return lint(ref, s.settings.KV) }
 
+// Former is where an older version is, in an engine that keeps versions.
+func (s *Source) Former(loc key.Location, v key.Version) (key.Location, bool) {
+	loc.Version = v
+	_, err := parseLocation(loc, s.settings.KV)
+	return loc, v != "" && err == nil
+}
+
 // Keep renews the token of the reads, from the first of them on, until ctx ends.
 func (s *Source) Keep(ctx context.Context) {
 	select {
