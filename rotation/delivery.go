@@ -69,7 +69,7 @@ func (t *turn) promote(v *Version, e Delivered) {
 	if old := t.s.Current; old != nil {
 		t.makeWay(*old)
 	}
-	if t.s.old(v.Fingerprint) != nil {
+	if t.s.old(v.Fingerprint) != nil || !v.Delivered.IsZero() {
 		t.drop(v.Fingerprint)
 		t.tellOld("it is delivered again")
 	}

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +222,9 @@ func TestARotationIsCompleteOnce(t *testing.T) {
 	y.fetch("old", 0) // the source goes back to the dead one
 	y.pass(26*time.Hour, func() { y.fetch("old", 0) })
 	y.wantTold(key.CandidateRejected)
+	if n := y.s.Older[0].Rejections; n != 2 {
+		t.Errorf("the journal counts %d rejections of what is gone", n)
+	}
 }
 
 // Where nobody can say whether it is refused still, it is asked at the usual pace.
@@ -261,6 +265,26 @@ func TestAVersionWhoseValueIsGoneHasNoEnd(t *testing.T) {
 	}
 }
 
+// What was told of a version ends when nobody can tell any more.
+func TestAnOverlapThatNobodyCanSeeIsOver(t *testing.T) {
+	y := rotated(t)
+	y.pass(2*y.p.Grace, nil)
+	y.send(Checked{At: y.now, Verdict: key.Verdict{Fingerprint: "old", CheckedAt: y.now, Reason: key.NotYetAsked}, Lost: true})
+	if y.open(key.OverlapTooLong) != nil {
+		t.Fatal("open by an answer of before")
+	}
+}
+
+// A look is of this run: it makes no record in the journal.
+func TestALookIsNotKept(t *testing.T) {
+	y := rotated(t)
+	before := y.s
+	y.sights(false, app)
+	if !reflect.DeepEqual(before.Durable(), y.s.Durable()) {
+		t.Fatal("a look that changed nothing is written down")
+	}
+}
+
 func TestWatchPreviousOffLeavesOldVersionsAlone(t *testing.T) {
 	y := rotated(t)
 	y.p.WatchPrevious = false
@@ -277,10 +301,15 @@ func TestWatchPreviousOffLeavesOldVersionsAlone(t *testing.T) {
 	if y.asked("old")+y.asked("new") > 0 {
 		t.Errorf("asked %d and %d times", y.asked("old"), y.asked("new"))
 	}
+	y.fetch("old", 0) // as a candidate it is asked about, and nothing follows for the old one
 	if y.looks() {
 		t.Error("somebody is to look for their holders")
 	}
-	y.wantTold()
+	for _, cause := range y.told() {
+		if cause == key.RevokedEarly || cause == key.OverlapTooLong || cause == key.RotationComplete {
+			t.Errorf("told %s", cause)
+		}
+	}
 }
 
 func TestTurningWatchPreviousOffEndsWhatWasTold(t *testing.T) {

@@ -76,9 +76,58 @@ func TestAnAnswerThatComesSoonEnoughStillPutsItBack(t *testing.T) {
 	y.fails("new", true)
 	y.pass(time.Minute, nil)
 	y.wantCurrent("new")
+	for _, a := range y.acts {
+		if c, ok := a.(Check); ok && c.Fingerprint == "old" && c.Purpose != Candidate {
+			t.Errorf("asked as %s: an answer that is shared may be old", c.Purpose)
+		}
+	}
 	y.is("old", live)
 	y.pass(revertRetry, nil)
 	y.wantCurrent("old")
+}
+
+func TestWhatConsumersFailedOnBeforeIsNotPutBack(t *testing.T) {
+	y := rotated(t)
+	y.fails("new", false)
+	y.is("newest", live)
+	y.fetch("newest", 0)
+	y.fails("newest", true)
+	y.wantCurrent("old")
+}
+
+// What should have been revoked long ago is current again: there is nothing to revoke.
+func TestAPredecessorThatIsPutBackIsNoOldVersion(t *testing.T) {
+	y := rotated(t)
+	y.pass(2*y.p.Grace, nil)
+	if y.open(key.OverlapTooLong) == nil {
+		t.Fatal("not told")
+	}
+	y.fails("new", true)
+	if y.wantCurrent("old"); y.open(key.OverlapTooLong) != nil {
+		t.Fatal("it is current, and is to be revoked")
+	}
+}
+
+// A sink that cannot be written does not leave a predecessor on its way for good.
+func TestAPredecessorOnItsWayThatNobodyCanJudgeIsTakenBack(t *testing.T) {
+	y := rotated(t)
+	s, _ := Next(y.p, y.s, Failed{At: y.now, Fingerprint: "new", Consumer: "unit app.service", Revert: true})
+	got := live
+	got.Fingerprint, got.CheckedAt = "old", y.now
+	y.s, _ = Next(y.p, s, Checked{At: y.now, Verdict: got})
+	if y.s.Delivering == nil {
+		t.Fatal("it is not on its way")
+	}
+	y.is("old", key.Verdict{Reason: key.Transient})
+	y.send(Outdated{At: y.now, Fingerprint: "old"})
+	y.pass(revertWithin-time.Second, nil)
+	if y.s.Delivering == nil {
+		t.Fatal("given up too soon")
+	}
+	y.pass(2*y.p.Probe, nil)
+	if y.wantCurrent("new"); y.s.Delivering != nil || y.s.Candidate != nil || y.s.old("old") == nil {
+		t.Fatalf("%+v", y.s)
+	}
 }
 
 func TestWithoutRevertTheFailingVersionStaysAndGoesToNoOtherSink(t *testing.T) {
@@ -179,6 +228,15 @@ func TestAVersionThatConsumersFailedOnIsHeld(t *testing.T) {
 			t.Fatalf("candidate %+v", y.s.Candidate)
 		}
 	})
+	t.Run("until it is approved, whoever failed in between", func(t *testing.T) {
+		y := reverted(t)
+		y.send(Paused{At: y.now, Until: y.now.Add(time.Hour)}, Approved{At: y.now})
+		y.fails("new", true)
+		y.send(Resumed{At: y.now})
+		if y.wantCurrent("new"); y.s.Current.Failed != "" {
+			t.Fatalf("%+v", y.s.Current)
+		}
+	})
 	t.Run("and is no old version that should be revoked", func(t *testing.T) {
 		y := reverted(t)
 		y.pass(3*y.p.Grace, nil)
@@ -233,7 +291,9 @@ func TestARevertIsOwed(t *testing.T) {
 		y.is("newer", live)
 		y.fetch("newer", 0)
 		y.pass(31*time.Minute, nil)
-		y.wantCurrent("newer")
+		if y.wantCurrent("newer"); y.s.Candidate != nil {
+			t.Fatalf("the source has newer, and held is %+v", y.s.Candidate)
+		}
 	})
 }
 

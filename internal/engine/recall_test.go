@@ -201,3 +201,40 @@ func TestWhatAPersonPutIntoASinkIsNotWatched(t *testing.T) {
 		}
 	})
 }
+
+// Of a key of several parts each part has a fingerprint of its own, by which its holders
+// are found, also after a restart.
+func TestTheFingerprintsOfPartsAreKept(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.setup = func(o *Options) {
+			k := &o.Keys[0]
+			k.Env = map[string]key.Part{"K": key.DefaultPart, "K_ID": "id"}
+			open := k.Open
+			k.Open = func(r map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict) {
+				parts, fault := open(r)
+				if fault == nil {
+					parts["id"] = secretOf("the id")
+				}
+				return parts, fault
+			}
+		}
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v1")
+		w.start()
+		pass(time.Second)
+		w.source.set("K", "v2")
+		pass(time.Second)
+		w.stop()
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		roles := w.e.roles()
+		for value, version := range map[string]key.Version{"v1": "1", "v2": "2", "the id": "2"} {
+			found := roles[salted.Part(secretOf(value))]
+			if len(found) != 1 || found[0].id != version {
+				t.Errorf("the part %s is of %+v, want version %s", value, found, version)
+			}
+		}
+	})
+}

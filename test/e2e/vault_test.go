@@ -121,7 +121,8 @@ func mainJobOnVault(w *world, v *servers.VaultServer) (put func(string), want ma
 
 	want = map[string]string{"A": w.newKey()}
 	put(want["A"])
-	w.start().awaitReady()
+	d := w.start()
+	d.awaitReady()
 	must(w.t, w.holds(want)())
 
 	replaced := want["A"]
@@ -136,12 +137,17 @@ func mainJobOnVault(w *world, v *servers.VaultServer) (put func(string), want ma
 		w.t.Fatalf("version 1 is not watched: %+v", k.Older)
 	}
 	asked := w.issuer.Calls(replaced)
-	w.until("the issuer is asked about version 1 again", patience, func() error {
+	again := func() error {
 		if w.issuer.Calls(replaced) == asked {
 			return fmt.Errorf("asked %d times", asked)
 		}
 		return nil
-	})
+	}
+	w.until("the issuer is asked about version 1 again", patience, again)
+	d.kill()
+	w.start().awaitReady() // now nobody but Vault has version 1
+	asked = w.issuer.Calls(replaced)
+	w.until("the issuer is asked about version 1 after a restart", patience, again)
 	followDeathBy(w, "A", replaced, want, put)
 	return put, want
 }
