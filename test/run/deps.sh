@@ -18,6 +18,7 @@ nginx                  nginx
 npm                    npm
 python3                python3
 strace                 strace
+tmux                   tmux
 prometheus-alertmanager prometheus-alertmanager
 /usr/lib/*/systemd/libsystemd-shared-*.so  libsystemd-shared
 /usr/lib/python3/dist-packages/dotenv/main.py  python3-dotenv
@@ -27,6 +28,7 @@ systemd-nspawn         systemd-container
 dbus-daemon            dbus
 useradd                passwd
 nsenter                util-linux
+unshare                util-linux
 install                coreutils
 '
 
