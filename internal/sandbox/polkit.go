@@ -11,10 +11,12 @@ import (
 	"strings"
 )
 
-// RulePlace is where the polkit rule belongs, and RuleStep puts it there.
+// RulePlace is where the polkit rule belongs, and RuleStep puts it there. polkit looks at a
+// file when it appears, before install has made it readable, and not again by itself.
 const (
 	RulePlace = "/etc/polkit-1/rules.d/50-livekey.rules"
-	RuleStep  = "livekey config systemd --polkit | sudo install -D -m 0644 /dev/stdin " + RulePlace
+	RuleStep  = "livekey config systemd --polkit | sudo install -D -m 0644 /dev/stdin " + RulePlace +
+		" && sudo systemctl try-restart polkit"
 )
 
 // Managed is a unit that livekey asks systemd to restart or reload.
@@ -25,7 +27,7 @@ type Managed struct {
 const manageUnits = "org.freedesktop.systemd1.manage-units"
 
 // Rule is the polkit rule that lets livekey do with these units what the config says, and
-// nothing else; "" if there are none. polkit reads it at once.
+// nothing else; "" if there are none.
 func Rule(managed []Managed) string {
 	if len(managed) == 0 {
 		return ""

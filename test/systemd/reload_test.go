@@ -195,6 +195,9 @@ func TestProcessesOfOthersNeedTheDropInThatIsPrinted(t *testing.T) {
 	if heard() == nil {
 		t.Error("it was signaled without the drop-in")
 	}
+	w.put(sandbox.Place, "[Service]\nProtectProc=default\n", 0o644) // it sees the process, and may not signal it
+	w.shell("systemctl daemon-reload && systemctl restart livekey")
+	w.until("the refusal", contains(w.status, "may not signal a process of uid 0"))
 	w.shell(sandboxStep(sandbox.Steps[0]))
 	w.shell("systemctl daemon-reload && systemctl restart livekey")
 	w.until("the signal", heard)
