@@ -149,7 +149,7 @@ func TestARollbackWhileTheRotationRuns(t *testing.T) {
 // A sink that still has the old version is no proof that the rollback to it was written:
 // after a restart what is held stays held.
 func TestAHeldRollbackIsNotDeliveredByARestart(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		w.sinks["behind"] = &fakeSink{}
 		w.policy = func(p *rotation.Policy) { p.Rollback = rotation.RollbackNever }
 		w.issuer.is("v1", key.Live, key.Valid, "ours")
@@ -229,7 +229,7 @@ func TestAVersionThatConsumersFailedOn(t *testing.T) {
 // Stopped between the failure and the answer about the predecessor, it is put back after
 // the start: its value comes from the sink that never had the failing one.
 func TestARevertOutlivesAStop(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
+	bubble(t, func(_ *testing.T, w *world) {
 		w.sinks["behind"] = &fakeSink{}
 		w.issuer.is("v1", key.Live, key.Valid, "ours")
 		w.issuer.is("v2", key.Live, key.Valid, "ours")
