@@ -83,11 +83,13 @@ func (a *app) rotationsText(all report.Rotations, now time.Time) error {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString(a.out.Paint(ui.Title, string(r.Key)) + "  " + a.out.Paint(ui.Plain, versions(r)) + "  ")
+		b.WriteString(a.out.Paint(ui.Title, string(r.Key)) + "  ")
 		b.WriteString(a.out.Paint(stateStyles[r.State], string(r.State)) + a.out.Paint(ui.Faint, duration(r, now)) + "\n")
+		b.WriteString(a.out.Wrap(ui.Plain, "  ", "  ", versions(r)))
 		for _, s := range r.Steps {
 			first := fmt.Sprintf("  %s  %-9s  ", s.At.UTC().Format(time.DateTime), s.What)
-			b.WriteString(a.out.Wrap(stepStyles[s.What], first, strings.Repeat(" ", len(first)), stepText(s)))
+			line := a.out.Wrap(stepStyles[s.What], first, strings.Repeat(" ", len(first)), stepText(s))
+			b.WriteString(strings.TrimRight(line, " \n") + "\n")
 		}
 		if err := a.print(b.String()); err != nil {
 			return err

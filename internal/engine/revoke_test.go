@@ -24,7 +24,10 @@ import (
 )
 
 // road leads to the issuer without a socket, which would stop the time of a test.
-type road struct{ issuer *fakeissuer.Issuer }
+type road struct {
+	issuer *fakeissuer.Issuer
+	asked  *sync.Map // string: time.Time, when a value was asked about last
+}
 
 func (r road) RoundTrip(req *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
@@ -39,6 +42,7 @@ func (r road) Check(ctx context.Context, m proof.Material) key.Verdict {
 		return key.Verdict{Reason: key.Transient, Fingerprint: m.Fingerprint}
 	}
 	req.Header.Set("X-Api-Key", string(m.Parts[key.DefaultPart].Reveal()))
+	r.asked.Store(req.Header.Get("X-Api-Key"), now())
 	req.Header.Set("Anthropic-Version", "2023-06-01")
 	resp, err := r.RoundTrip(req)
 	v := key.Verdict{Fingerprint: m.Fingerprint, Outcome: key.Dead, Reason: key.Invalid}
@@ -100,6 +104,7 @@ type revoker struct {
 	by     *ended
 	v1, v2 string
 	admin  string
+	road   road
 }
 
 func revokes(t *testing.T, f func(t *testing.T, w *revoker)) {
@@ -114,7 +119,8 @@ func revokes(t *testing.T, f func(t *testing.T, w *revoker)) {
 		if err := os.WriteFile(file, []byte(r.admin), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		api := road{r.issuer}
+		api := road{r.issuer, &sync.Map{}}
+		r.road = api
 		r.by = &ended{Revoker: anthropicadmin.New(anthropicadmin.Settings{
 			AdminKeyFile: file, BaseURL: "http://issuer", Client: &http.Client{Transport: api},
 		})}
@@ -141,7 +147,7 @@ func revokes(t *testing.T, f func(t *testing.T, w *revoker)) {
 func (w *revoker) adopt() { w.l.has(unit("app.service", w.v2)) }
 
 func (w *revoker) live(value string) bool {
-	return road{w.issuer}.Check(context.Background(), proof.Material{Parts: map[key.Part]secret.Value{key.DefaultPart: secret.New([]byte(value))}}).Outcome == key.Live
+	return road{w.issuer, &sync.Map{}}.Check(context.Background(), proof.Material{Parts: map[key.Part]secret.Value{key.DefaultPart: secret.New([]byte(value))}}).Outcome == key.Live
 }
 
 func TestAnOldVersionIsRevokedOnceItHasBeenSafeLongEnough(t *testing.T) {
@@ -182,6 +188,38 @@ func TestAnOldVersionIsRevokedOnceItHasBeenSafeLongEnough(t *testing.T) {
 		}
 		if want := []string{"adopted", "revoked", "refused", "complete"}; r.State != trail.Ended || !slices.Equal(story[len(story)-4:], want) {
 			t.Errorf("%s: %v", r.State, story)
+		}
+	})
+}
+
+// A yes that rests on what the issuer said a while ago is not enough to act on.
+func TestTheIssuerIsAskedInTheMomentOfRevoking(t *testing.T) {
+	revokes(t, func(t *testing.T, w *revoker) {
+		age := time.Duration(-1)
+		w.by.before = func() {
+			at, _ := w.road.asked.Load(w.v2)
+			age = now().Sub(at.(time.Time))
+		}
+		w.adopt()
+		pass(3 * time.Hour)
+		if age < 0 || age > freshProof {
+			t.Errorf("the issuer's word about the new version was %s old", age)
+		}
+	})
+}
+
+// done says that it has revoked, whatever is true.
+type done struct{}
+
+func (done) Revoke(context.Context, revoke.Order) (string, error) { return "by a program", nil }
+
+func TestARevokerThatSaysDoneIsNotAskedAgain(t *testing.T) {
+	revokes(t, func(t *testing.T, w *revoker) {
+		w.by.Revoker = done{}
+		w.adopt()
+		pass(12 * time.Hour)
+		if got := w.by.versions(); len(got) != 1 || !w.live(w.v1) {
+			t.Errorf("asked %d times", len(got))
 		}
 	})
 }

@@ -244,7 +244,13 @@ func TestALivekeyInAContainerSpeaksOfWhatIsInSight(t *testing.T) {
 
 func TestPeersAreAskedSideBySide(t *testing.T) {
 	moved(t, func(t *testing.T, w *world, l *fakeLooker, p *fakePeer) {
-		l.slow, p.slow, w.issuer.delay = 5*time.Second, 5*time.Second, 5*time.Second
+		l.mu.Lock()
+		l.slow = 5 * time.Second
+		l.mu.Unlock()
+		w.issuer.mu.Lock()
+		w.issuer.delay = 5 * time.Second
+		w.issuer.mu.Unlock()
+		p.slow = 5 * time.Second
 		pass(2 * time.Minute)
 		began := time.Now()
 		w.safe()
