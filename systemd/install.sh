@@ -12,6 +12,7 @@ root=${DESTDIR:-}$prefix
 [ -x "$bin" ] || { echo "$bin is not there: \`make build\` makes it" >&2; exit 1; }
 install -D -m 0755 "$bin" "$root/bin/livekey"
 install -D -m 0644 systemd/livekey.service "$root/lib/systemd/system/livekey.service"
+install -D -m 0644 -t "$root/lib/systemd/system" systemd/livekey-holders.service systemd/livekey-holders.socket
 install -D -m 0644 systemd/livekey.sysusers "$root/lib/sysusers.d/livekey.conf"
 install -D -m 0644 systemd/livekey.tmpfiles "$root/lib/tmpfiles.d/livekey.conf"
 install -D -m 0644 -t "$root/share/man/man1" cmd/livekey/man/*.1

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/holders"
+	"github.com/livekey/livekey/internal/systemd"
 )
 
 // serviceHint is for the daemon of a whole machine, which is made to see no process but
@@ -10,7 +11,7 @@ import (
 const serviceHint = "more is seen by livekey-holders.service: systemctl enable --now livekey-holders.socket"
 
 // lookers are who looks for holders: at processes the service, or the daemon itself where
-// there is none, at files the daemon itself.
+// there is none, at files the daemon itself, at environment blocks through D-Bus.
 func lookers(cfg *config.Config) []holders.Looker {
 	local := holders.NewLocal(holders.Options{Files: cfg.Holders.Files})
 	hint := ""
@@ -19,5 +20,6 @@ func lookers(cfg *config.Config) []holders.Looker {
 	}
 	return []holders.Looker{
 		holders.Remote{Socket: holders.ServiceSocket, Instead: local, Files: holders.Files{Globs: cfg.Holders.Files}, Hint: hint},
+		systemd.NewEnvironment(),
 	}
 }

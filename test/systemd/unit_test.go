@@ -14,22 +14,24 @@ import (
 // maxExposure is what systemd-analyze may find: 2.0 is its OK, and the unit is below.
 const maxExposure = 1.5
 
-func TestTheUnitExposesLittle(t *testing.T) {
+func TestTheUnitsExposeLittle(t *testing.T) {
 	need.All(t, "P7: the service's sandbox holds", need.Linux, need.Program("systemd-analyze"))
-	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "../../systemd/livekey.service").CombinedOutput()
-	must(t, err)
-	m := regexp.MustCompile(`Overall exposure level for livekey.service: ([0-9.]+)`).FindSubmatch(out)
-	if m == nil {
-		t.Fatalf("no level in\n%s", out)
-	}
-	if level, err := strconv.ParseFloat(string(m[1]), 64); err != nil || level > maxExposure {
-		t.Errorf("the exposure is %s, at most %.1f\n%s", m[1], maxExposure, out)
+	for _, unit := range []string{"livekey.service", "livekey-holders.service"} {
+		out, err := exec.Command("systemd-analyze", "security", "--offline=true", "../../systemd/"+unit).CombinedOutput()
+		must(t, err)
+		m := regexp.MustCompile(`Overall exposure level for ` + unit + `: ([0-9.]+)`).FindSubmatch(out)
+		if m == nil {
+			t.Fatalf("no level in\n%s", out)
+		}
+		if level, err := strconv.ParseFloat(string(m[1]), 64); err != nil || level > maxExposure {
+			t.Errorf("the exposure of %s is %s, at most %.1f\n%s", unit, m[1], maxExposure, out)
+		}
 	}
 }
 
 func TestSystemdUnderstandsEveryLine(t *testing.T) {
 	w := newWorld(t, "livekey installs as a service")
-	if out := w.run("systemd-analyze", "verify", "livekey.service"); out != "" {
+	if out := w.run("systemd-analyze", "verify", "livekey.service", "livekey-holders.service", "livekey-holders.socket"); out != "" {
 		t.Errorf("systemd-analyze verify says\n%s", out)
 	}
 	// It exits 0 on a name that it does not know: see that it would say so.
@@ -67,7 +69,7 @@ func TestInstallStagesForAPackage(t *testing.T) {
 	if err != nil || len(out) > 0 {
 		t.Fatalf("install.sh: %v\n%s", err, out)
 	}
-	for _, file := range []string{"bin/livekey", "lib/systemd/system/livekey.service", "lib/sysusers.d/livekey.conf", "lib/tmpfiles.d/livekey.conf", "share/man/man1/livekey.1"} {
+	for _, file := range []string{"bin/livekey", "lib/systemd/system/livekey.service", "lib/systemd/system/livekey-holders.service", "lib/systemd/system/livekey-holders.socket", "lib/sysusers.d/livekey.conf", "lib/tmpfiles.d/livekey.conf", "share/man/man1/livekey.1"} {
 		if _, err := os.Stat(dir + "/root/usr/" + file); err != nil {
 			t.Error(err)
 		}
