@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"errors"
+	"time"
 
 	"github.com/livekey/livekey/internal/key"
 )
@@ -13,7 +14,8 @@ type Counter interface {
 	SourceRead(source string, err error)
 	SinkWritten(sink string, err error) // a write that changed the sink, or failed
 	AlertSent(channel string, err error)
-	ReloadEnded(sink string, how string) // done, failed or untold
+	Looked(took time.Duration, err error) // for holders; an error means that nobody could
+	ReloadEnded(sink string, how string)  // done, failed or untold
 }
 
 // How a reload may end.
@@ -25,10 +27,11 @@ const (
 
 type uncounted struct{}
 
-func (uncounted) SourceRead(string, error)   {}
-func (uncounted) SinkWritten(string, error)  {}
-func (uncounted) AlertSent(string, error)    {}
-func (uncounted) ReloadEnded(string, string) {}
+func (uncounted) SourceRead(string, error)    {}
+func (uncounted) SinkWritten(string, error)   {}
+func (uncounted) AlertSent(string, error)     {}
+func (uncounted) ReloadEnded(string, string)  {}
+func (uncounted) Looked(time.Duration, error) {}
 
 // failure is the first error that is the source's fault: that it has no such record is
 // an answer.

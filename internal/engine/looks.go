@@ -145,8 +145,13 @@ func (e *Engine) looks(ctx context.Context) {
 		}
 		w.mu.Unlock()
 		began := time.Now()
-		if l.scan, l.err = e.lookNow(ctx, l); l.err == nil {
-			e.sighted(l.scan, time.Since(began))
+		l.scan, l.err = e.lookNow(ctx, l)
+		took := time.Since(began)
+		if ctx.Err() == nil {
+			e.count.Looked(took, l.err)
+		}
+		if l.err == nil {
+			e.sighted(l.scan, took)
 		} else if ctx.Err() == nil {
 			e.log.WarnContext(ctx, "nobody could look for holders", "because", l.reason, "err", l.err)
 		}

@@ -198,6 +198,7 @@ func (r *reloads) ended(ctx context.Context, rd round) {
 	r.mu.Lock()
 	if maps.Equal(r.next, rd.content) {
 		r.forgetLocked()
+		r.told = now()
 	} else {
 		r.owed = &owed{Before: rd.content, Since: now()}
 		r.noteLocked()

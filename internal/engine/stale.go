@@ -12,7 +12,8 @@ import (
 	"github.com/livekey/livekey/rotation"
 )
 
-// staleLimit is how long consumers have, once every sink has the new version.
+// staleLimit is how long consumers have, once every sink has the new version, to restart
+// by themselves. Where livekey tells them to, they have until that has ended.
 const staleLimit = 10 * time.Minute
 
 // staleAt is when somebody who is still seen with the old version f is told of; zero: not
@@ -22,7 +23,31 @@ func (k *keyRun) staleAt(s *rotation.State, f key.Fingerprint) time.Time {
 	if v == nil || v.Replaced.IsZero() {
 		return time.Time{}
 	}
-	return v.Replaced.Add(min(staleLimit, k.Policy.Grace/4))
+	due := v.Replaced.Add(min(staleLimit, k.Policy.Grace/4))
+	if told := k.told(v.Replaced); !told.IsZero() && told.Before(due) {
+		return told
+	}
+	return due
+}
+
+// told is when the consumers of every sink had been told of what was delivered at the
+// time since, and had come back; zero: not all are, or somebody is told by nobody.
+func (k *keyRun) told(since time.Time) (latest time.Time) {
+	for _, s := range k.sinks {
+		if s.reloads == nil {
+			return time.Time{}
+		}
+		s.reloads.mu.Lock()
+		told := s.reloads.told
+		s.reloads.mu.Unlock()
+		if told.Before(since) {
+			return time.Time{}
+		}
+		if told.After(latest) {
+			latest = told
+		}
+	}
+	return latest
 }
 
 // judgeStale opens, updates and resolves holders_stale after a look. It ends when nobody

@@ -22,6 +22,8 @@ type Metrics struct {
 
 	probes, sourceReads, sourceErrors, sinkWrites, sinkErrors, sent, sendErrors, reloads *prometheus.CounterVec
 	probeSeconds                                                                         *prometheus.HistogramVec
+	lookSeconds                                                                          prometheus.Histogram
+	lookErrors                                                                           prometheus.Counter
 	reloadGood, reloadTime                                                               prometheus.Gauge
 }
 
@@ -43,6 +45,13 @@ func New(version, goVersion string) *Metrics {
 			Name: "livekey_probe_duration_seconds", Help: "How long issuers took to answer.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"provider"}),
+		lookSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "livekey_holders_look_duration_seconds", Help: "How long livekey looked who holds what, at idle priority.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 5, 30},
+		}),
+		lookErrors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "livekey_holders_look_errors_total", Help: "Times that nobody could look.",
+		}),
 		reloadGood: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "livekey_config_last_reload_successful", Help: "1 if the config was taken when it was last read.",
 		}),
@@ -57,7 +66,7 @@ func New(version, goVersion string) *Metrics {
 	info.Set(1)
 	m.registry.MustRegister(
 		m.probes, m.sourceReads, m.sourceErrors, m.sinkWrites, m.sinkErrors, m.sent, m.sendErrors, m.reloads, m.probeSeconds,
-		m.reloadGood, m.reloadTime, info,
+		m.lookSeconds, m.lookErrors, m.reloadGood, m.reloadTime, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	m.Reloaded(true)
@@ -102,6 +111,15 @@ func (m *Metrics) AlertSent(channel string, err error) {
 
 // ReloadEnded counts one telling of a sink's consumers.
 func (m *Metrics) ReloadEnded(sink, how string) { m.reloads.WithLabelValues(sink, how).Inc() }
+
+// Looked counts one look for holders, or a try.
+func (m *Metrics) Looked(took time.Duration, err error) {
+	if err != nil {
+		m.lookErrors.Inc()
+		return
+	}
+	m.lookSeconds.Observe(took.Seconds())
+}
 
 // Reloaded takes note of whether the config was taken.
 func (m *Metrics) Reloaded(taken bool) {

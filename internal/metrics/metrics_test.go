@@ -31,6 +31,7 @@ func full() report.Status {
 				Current:   &report.Current{Outcome: key.Live, Reason: key.Valid, CheckedAt: at, DeliveredAt: at, ExpiresAt: at, Fingerprint: "f00dface0000"},
 				Candidate: &report.Candidate{HeldBy: "misplaced"},
 				Older:     []report.Older{{Outcome: key.Live}, {Outcome: key.Dead}},
+				Holders:   &report.Holders{Current: 3, Older: 2, LookedAt: at},
 			},
 			{Name: "EMPTY", Sinks: sinks},
 		},
@@ -42,6 +43,8 @@ func fed() *Metrics {
 	m := New("v1.2.3", "go1.26")
 	m.Probed("anthropic", key.Verdict{Outcome: key.Live}, 30*time.Millisecond)
 	m.SourceRead("vault", errors.New("down"))
+	m.Looked(30*time.Millisecond, nil)
+	m.Looked(time.Second, errors.New("no procfs"))
 	m.SinkWritten("app", nil)
 	m.SinkWritten("broken", errors.New("disk full"))
 	m.AlertSent("ops", nil)
@@ -73,6 +76,10 @@ func TestScrape(t *testing.T) {
 		"an expiry is told":                            `livekey_key_expiry_timestamp_seconds{key="LIVE"} 1.8e+09`,
 		"what is held says why":                        `livekey_key_candidate_held{key="LIVE",reason="misplaced"} 1`,
 		"old versions that live are counted":           `livekey_previous_key_valid{key="LIVE"} 1`,
+		"consumers are counted by stage":               `livekey_consumers{key="LIVE",stage="older"} 2`,
+		"a look is dated":                              `livekey_holders_looked_timestamp_seconds 1.8e+09`,
+		"looks are timed":                              `livekey_holders_look_duration_seconds_bucket{le="0.05"} 1`,
+		"looks that nobody could take are counted":     `livekey_holders_look_errors_total 1`,
 		"a sink of two keys has one sample":            `livekey_sink_failing{sink="app"} 0`,
 		"a sink that fails is told":                    `livekey_sink_failing{sink="broken"} 1`,
 		"a reload that is owed is told":                `livekey_reload_owed{sink="app"} 1`,
@@ -94,6 +101,9 @@ func TestScrape(t *testing.T) {
 	}
 	if strings.Contains(text, "f00dface") {
 		t.Error("a fingerprint is among the metrics")
+	}
+	if strings.Contains(text, `livekey_consumers{key="EMPTY"`) {
+		t.Error("nobody looked, and consumers are counted")
 	}
 	if strings.Contains(text, `livekey_key_last_verified_timestamp_seconds{key="EMPTY"}`) {
 		t.Error("what was never asked about has a time")

@@ -30,7 +30,11 @@ var (
 	written = gauge("livekey_sink_written_timestamp_seconds", "When the sink last changed.", "sink")
 	failing = gauge("livekey_sink_failing", "1 while the sink cannot be written.", "sink")
 	owed    = gauge("livekey_reload_owed", "1 while consumers of the sink have to be told of what changed.", "sink")
-	open    = gauge("livekey_alerts_open", "Open alerts.", "cause", "severity")
+
+	consumers = gauge("livekey_consumers", "Who was seen with a version of the key, at the last look: the current one, or an older.", "key", "stage")
+	looked    = gauge("livekey_holders_looked_timestamp_seconds", "When livekey last looked who holds what.")
+
+	open = gauge("livekey_alerts_open", "Open alerts.", "cause", "severity")
 )
 
 // The states of a key; exactly one of them is 1.
@@ -61,6 +65,7 @@ func (s snapshot) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	send(ready, bit(status.Ready))
+	var lookedAt time.Time // one look is for all keys
 	for _, k := range status.Keys {
 		name := string(k.Name)
 		is := stateOf(k)
@@ -83,7 +88,13 @@ func (s snapshot) Collect(to chan<- prometheus.Metric) {
 			}
 		}
 		send(previous, float64(valid), name)
+		if h := k.Holders; h != nil {
+			send(consumers, float64(h.Current), name, "current")
+			send(consumers, float64(h.Older), name, "older")
+			lookedAt = h.LookedAt
+		}
 	}
+	at(looked, lookedAt)
 	sinks(status.Keys, send, at)
 	for a, n := range alertsOf(status) {
 		send(open, float64(n), a.cause, a.severity)

@@ -1,0 +1,90 @@
+package systemd
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/livekey/livekey/internal/report"
+)
+
+// holdersOf are unit and stage of everybody whom livekey, asked by a person, sees with K.
+func (w *world) holdersOf() (who map[string]report.Holder, unseen string) {
+	w.t.Helper()
+	var r report.WhoHas
+	must(w.t, json.Unmarshal([]byte(w.run("livekey", "who-has", "K", "--output", "json")), &r))
+	who = map[string]report.Holder{}
+	for _, h := range r.Holders {
+		who[h.Kind+" "+h.Unit] = h
+	}
+	return who, strings.Join(r.Unseen, "\n")
+}
+
+// The daemon is user livekey, and may look at nobody. What it learns comes from the service,
+// which answers it alone.
+func TestTheDaemonSeesWhoHoldsAKeyThroughTheService(t *testing.T) {
+	w := newWorld(t, "holders: the daemon sees other users' processes through a service of its own")
+	w.configure(fmt.Sprintf(oneSink, fileKey("K")))
+	first := w.newKey("K")
+	w.run("systemctl", "start", "livekey")
+	w.put("/etc/systemd/system/app.service", "[Service]\nUser=app\nEnvironmentFile="+appSink+"\nExecStart=/bin/sleep 600\n", 0o644)
+	w.put("/etc/systemd/system/stuck.service", "[Service]\nUser=app\nEnvironment=TOKEN="+first+"\nExecStart=/bin/sleep 600\n", 0o644)
+	w.run("systemctl", "daemon-reload")
+	w.run("systemctl", "start", "app", "stuck")
+	w.run("systemctl", "set-environment", "LEFT="+first)
+	t.Cleanup(func() {
+		_, _ = w.try("systemctl", "unset-environment", "LEFT")
+		_, _ = w.try("systemctl", "stop", "app", "stuck", "livekey-holders.socket")
+		_, _ = w.try("rm", "/etc/systemd/system/app.service", "/etc/systemd/system/stuck.service")
+	})
+
+	who, unseen := w.holdersOf()
+	if h := who["process app.service"]; h.Stage != report.HeldCurrent || h.User != "app" || h.Variable != "K" {
+		t.Errorf("before the rotation, %+v\nunseen: %s", who, unseen)
+	}
+	second := w.newKey("K")
+	w.until("the sink has the next version", w.has(appSink, "K="+second))
+	w.until("the unit has the version before", func() error {
+		who, unseen = w.holdersOf()
+		if h := who["process app.service"]; h.Stage != report.HeldPrevious || h.Fix != "systemctl restart app.service" {
+			return fmt.Errorf("%+v\nunseen: %s", h, unseen)
+		}
+		return nil
+	})
+	if h := who["unit stuck.service"]; h.Variable != "TOKEN" || h.Path != "/etc/systemd/system/stuck.service" || h.Stage != report.HeldPrevious {
+		t.Errorf("Environment= of a unit: %+v", h)
+	}
+	if h := who["manager "]; h.Variable != "LEFT" || h.Fix != "systemctl unset-environment LEFT" {
+		t.Errorf("systemd's own environment: %+v", h)
+	}
+	w.shell(who["process app.service"].Fix)
+	if who, _ = w.holdersOf(); who["process app.service"].Stage != report.HeldCurrent {
+		t.Errorf("after the restart that livekey asks for: %+v", who)
+	}
+	if strings.Contains(unseen, "livekey-holders") {
+		t.Errorf("the service is there, and livekey says: %s", unseen)
+	}
+
+	// Nobody else is answered, root neither.
+	const ask = `import socket; s = socket.socket(socket.AF_UNIX); s.connect("/run/livekey-holders/holders.sock"); s.send(b"\0\x20" + b"s" * 32); print(len(s.recv(9)))`
+	if out, exit := w.try("runuser", "-u", "app", "--", "python3", "-c", ask); exit == 0 || !strings.Contains(out, "Permission") {
+		t.Errorf("another user: exit %d, %s", exit, out)
+	}
+	if out := w.run("python3", "-c", ask); out != "0" {
+		t.Errorf("root was answered with %s bytes", out)
+	}
+	if out := w.run("journalctl", "-q", "-u", "livekey-holders", "-o", "cat"); !strings.Contains(out, "uid 0 asks") || strings.Contains(out, first) {
+		t.Errorf("the journal of the service: %s", out)
+	}
+	// And what it can reach on disk is itself.
+	pid := w.run("systemctl", "show", "--value", "--property=MainPID", "livekey-holders")
+	if out := w.shell("ls /proc/" + pid + "/root/ /proc/" + pid + "/root/etc"); strings.Contains(out, "home") || strings.Contains(out, "livekey") || !strings.Contains(out, "passwd") {
+		t.Errorf("the service sees\n%s", out)
+	}
+
+	w.run("systemctl", "stop", "livekey-holders.socket", "livekey-holders.service")
+	if who, unseen = w.holdersOf(); len(who["process app.service"].Unit) > 0 || !strings.Contains(unseen, "systemctl enable --now livekey-holders.socket") {
+		t.Errorf("without the service: %+v\nunseen: %s", who, unseen)
+	}
+}
