@@ -38,6 +38,8 @@ func started(s Sighting) string {
 		return again(s)
 	case len(s.Exporters) > 0:
 		return exported(s)
+	case shells[program(s.Command)]:
+		return fmt.Sprintf("open a new shell: this one (pid %d, %s) still exports %s", s.PID, program(s.Command), s.Variable)
 	default:
 		return again(s)
 	}

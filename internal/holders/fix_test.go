@@ -45,6 +45,10 @@ func TestFix(t *testing.T) {
 			"open a new shell and start python3 there: this one (pid 812, bash) still exports K",
 		},
 		{
+			"a shell is not restarted, but left", process(func(s *Sighting) { s.Command = "bash" }),
+			"open a new shell: this one (pid 900, bash) still exports K",
+		},
+		{
 			"the outermost exporter is where it comes from", process(func(s *Sighting) { s.Exporters = []Exporter{{812, "bash"}, {700, "tmux: server"}} }),
 			"tmux set-environment -gu K, then tmux respawn-pane -k in each pane that has it",
 		},
