@@ -59,7 +59,7 @@ func ReadPasted(from io.Reader) (v secret.Value, wipe func(), err error) {
 		return secret.Value{}, wipe, &badRequest{fmt.Sprintf("a value has at most %d bytes", maxPasted)}
 	case n == 0:
 		return secret.Value{}, wipe, &badRequest{"no value was given"}
-	case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF: //nolint:errorlint // io.ReadFull returns these as they are
+	case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
 		return secret.Value{}, wipe, fmt.Errorf("read value: %w", err)
 	}
 	return v, wipe, nil

@@ -110,7 +110,7 @@ func (e *Engine) assign(scan holders.Scan) map[key.Name][]report.Holder {
 			of = e.blindRoles(s)
 		}
 		for _, r := range of {
-			all[r.key] = append(all[r.key], e.holder(s, r))
+			all[r.key] = append(all[r.key], e.holder(s, scan.Sightings, r))
 		}
 	}
 	for _, list := range all {
@@ -150,12 +150,12 @@ func (e *Engine) blindRoles(s holders.Sighting) []role {
 	return all
 }
 
-// holder is a sighting as people are told of it.
-func (e *Engine) holder(s holders.Sighting, r role) report.Holder {
+// holder is a sighting, of all that there are, as people are told of it.
+func (e *Engine) holder(s holders.Sighting, all []holders.Sighting, r role) report.Holder {
 	h := holderOf(s)
 	h.Key, h.Stage, h.Version = r.key, r.stage, r.version
 	if r.stage != report.HeldCurrent || s.Kind == holders.OneFile {
-		h.Fix = holders.Fix(s, e.keys[r.key].placeFor(s))
+		h.Fix = holders.Fix(s, all, e.keys[r.key].placeFor(s))
 	}
 	return h
 }

@@ -38,7 +38,7 @@ type reloads struct {
 	next        content // what a write is about to make of it; else the same
 	at          time.Time
 	first, last time.Time // of the changes that nobody was told of yet; zero: none
-	told        time.Time   // when the last round ended in which all of them came back, in this run
+	told        time.Time // when the last round ended in which all of them came back, in this run
 	untold      int       // times in a row that nobody could be told
 	busy        bool
 	again       bool          // a person asks to try once more

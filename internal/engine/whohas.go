@@ -120,7 +120,7 @@ func (e *Engine) tellOf(r *report.WhoHas, f key.Fingerprint, scan holders.Scan, 
 	for _, s := range scan.Sightings {
 		if s.Print == f {
 			h := holderOf(s)
-			h.Fix = holders.Fix(s, "")
+			h.Fix = holders.Fix(s, scan.Sightings, "")
 			r.Holders = append(r.Holders, h)
 		}
 	}

@@ -3,16 +3,17 @@ package holders
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // Fix says what ends a sighting of an old version: a command where there is one that
 // does, else what to do. sink is a path that has the key, for those who should read it
-// there. It holds names, never a value.
+// there; all is what the same look saw. It holds names, never a value.
 //
 // It never says to start anything again that would get the same environment: whoever
 // passes the old one on comes first.
-func Fix(s Sighting, sink string) string {
+func Fix(s Sighting, all []Sighting, sink string) string {
 	switch s.Kind {
 	case InFile:
 		return fmt.Sprintf("take the key out of %s, and have its reader use %s", s.Path, orSink(sink))
@@ -25,13 +26,18 @@ func Fix(s Sighting, sink string) string {
 	case OldInode:
 		return again(s)
 	default:
-		return started(s)
+		return started(s, all, sink)
 	}
 }
 
 // started is about a process that has the old version in its environment.
-func started(s Sighting) string {
+func started(s Sighting, all []Sighting, sink string) string {
+	block, passed := passedOn(s, all)
 	switch {
+	case passed && block.Kind == InUnit:
+		return unitBlock(block, sink)
+	case passed:
+		return Fix(block, nil, sink) + ", then " + again(s)
 	case s.Pod != "", s.Container != "":
 		return recreate(s)
 	case service(s.UserUnit), s.UserUnit == "" && service(s.Unit):
@@ -43,6 +49,24 @@ func started(s Sighting) string {
 	default:
 		return again(s)
 	}
+}
+
+// passedOn is the environment block of systemd from which a unit has what it has.
+func passedOn(s Sighting, all []Sighting) (Sighting, bool) {
+	i := slices.IndexFunc(all, func(o Sighting) bool {
+		if o.Print != s.Print || o.Variable != s.Variable {
+			return false
+		}
+		ofUser, user := o.UID >= 0, service(s.UserUnit)
+		return o.Kind == InUnit && o.Unit == s.Unit && o.UserUnit == "" && !user && service(s.Unit) ||
+			o.Kind == InUnit && ofUser && user && o.UserUnit == s.UserUnit && o.UID == s.UID ||
+			o.Kind == InManager && !ofUser && !user && service(s.Unit) ||
+			o.Kind == InManager && ofUser && user && o.UID == s.UID
+	})
+	if i < 0 {
+		return Sighting{}, false
+	}
+	return all[i], true
 }
 
 // again restarts a consumer that would read the new version.

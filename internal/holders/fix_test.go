@@ -101,7 +101,38 @@ func TestFix(t *testing.T) {
 			"mount the folder /run/livekey/sinks/app, not the single file, then kubectl delete pod -n shop api",
 		},
 	} {
-		if got := Fix(c.s, sink); got != c.want {
+		if got := Fix(c.s, nil, sink); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.rule, got, c.want)
+		}
+	}
+}
+
+// A restart alone would bring back what systemd itself passes on.
+func TestFixBeginsWithWhatSystemdPassesOn(t *testing.T) {
+	process := Sighting{Kind: InProcess, Print: "f", Variable: "K", PID: 9, UID: 1000, User: "ada", Command: "app", Unit: "app.service"}
+	userProcess := process
+	userProcess.Unit, userProcess.UserUnit = "user@1000.service", "mine.service"
+	unit := Sighting{Kind: InUnit, Print: "f", Variable: "K", UID: -1, Unit: "app.service", Path: "/etc/systemd/system/app.service"}
+	userUnit := Sighting{Kind: InUnit, Print: "f", Variable: "K", UID: 1000, User: "ada", UserUnit: "mine.service"}
+	manager := Sighting{Kind: InManager, Print: "f", Variable: "K", UID: -1}
+	userManager := Sighting{Kind: InManager, Print: "f", Variable: "K", UID: 1000, User: "ada"}
+	other := func(s Sighting, change func(*Sighting)) Sighting { change(&s); return s }
+	for _, c := range []struct {
+		rule string
+		s    Sighting
+		all  []Sighting
+		want string
+	}{
+		{"a unit's own block", process, []Sighting{unit}, "replace K in Environment= of /etc/systemd/system/app.service by EnvironmentFile=/s, then systemctl daemon-reload, systemctl restart app.service"},
+		{"the manager's", process, []Sighting{manager}, "systemctl unset-environment K, then systemctl restart app.service"},
+		{"another unit's is not its own", process, []Sighting{other(unit, func(s *Sighting) { s.Unit = "b.service" })}, "systemctl restart app.service"},
+		{"nor another variable", process, []Sighting{other(manager, func(s *Sighting) { s.Variable = "L" })}, "systemctl restart app.service"},
+		{"nor another version", process, []Sighting{other(manager, func(s *Sighting) { s.Print = "g" })}, "systemctl restart app.service"},
+		{"nor a user's manager", process, []Sighting{userManager}, "systemctl restart app.service"},
+		{"a user's unit has its user's", userProcess, []Sighting{manager, userManager}, "systemctl --user -M ada@ unset-environment K, then systemctl --user -M ada@ restart mine.service"},
+		{"and its own", userProcess, []Sighting{userUnit}, "replace K in Environment= of mine.service by EnvironmentFile=/s, then systemctl --user -M ada@ daemon-reload, systemctl --user -M ada@ restart mine.service"},
+	} {
+		if got := Fix(c.s, c.all, "/s"); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.rule, got, c.want)
 		}
 	}

@@ -142,11 +142,11 @@ func add(to *holders.Scan, base holders.Sighting, environment []string, match *s
 	for _, variable := range environment {
 		name, value, _ := strings.Cut(variable, "=")
 		buffer := []byte(value)
-		print, ok := match.Match(buffer)
+		f, ok := match.Match(buffer)
 		clear(buffer)
 		if ok {
 			it := base
-			it.Print, it.Variable = print, name
+			it.Print, it.Variable = f, name
 			to.Sightings = append(to.Sightings, it)
 		}
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/livekey/livekey/internal/report"
 )
 
-// holdersOf are unit and stage of everybody whom livekey, asked by a person, sees with K.
+// holdersOf are those whom livekey, asked by a person, sees with K, by kind, unit and variable.
 func (w *world) holdersOf() (who map[string]report.Holder, unseen string) {
 	w.t.Helper()
 	var r report.WhoHas
 	must(w.t, json.Unmarshal([]byte(w.run("livekey", "who-has", "K", "--output", "json")), &r))
 	who = map[string]report.Holder{}
 	for _, h := range r.Holders {
-		who[h.Kind+" "+h.Unit] = h
+		who[strings.Join([]string{h.Kind, h.Unit, h.Variable}, " ")] = h
 	}
 	return who, strings.Join(r.Unseen, "\n")
 }
@@ -28,6 +28,7 @@ func TestTheDaemonSeesWhoHoldsAKeyThroughTheService(t *testing.T) {
 	w.configure(fmt.Sprintf(oneSink, fileKey("K")))
 	first := w.newKey("K")
 	w.run("systemctl", "start", "livekey")
+	w.run("systemctl", "enable", "--now", "livekey-holders.socket")
 	w.put("/etc/systemd/system/app.service", "[Service]\nUser=app\nEnvironmentFile="+appSink+"\nExecStart=/bin/sleep 600\n", 0o644)
 	w.put("/etc/systemd/system/stuck.service", "[Service]\nUser=app\nEnvironment=TOKEN="+first+"\nExecStart=/bin/sleep 600\n", 0o644)
 	w.run("systemctl", "daemon-reload")
@@ -40,34 +41,42 @@ func TestTheDaemonSeesWhoHoldsAKeyThroughTheService(t *testing.T) {
 	})
 
 	who, unseen := w.holdersOf()
-	if h := who["process app.service"]; h.Stage != report.HeldCurrent || h.User != "app" || h.Variable != "K" {
+	if h := who["process app.service K"]; h.Stage != report.HeldCurrent || h.User != "app" || h.Variable != "K" {
 		t.Errorf("before the rotation, %+v\nunseen: %s", who, unseen)
 	}
 	second := w.newKey("K")
 	w.until("the sink has the next version", w.has(appSink, "K="+second))
 	w.until("the unit has the version before", func() error {
 		who, unseen = w.holdersOf()
-		if h := who["process app.service"]; h.Stage != report.HeldPrevious || h.Fix != "systemctl restart app.service" {
+		if h := who["process app.service K"]; h.Stage != report.HeldPrevious || h.Fix != "systemctl restart app.service" {
 			return fmt.Errorf("%+v\nunseen: %s", h, unseen)
 		}
 		return nil
 	})
-	if h := who["unit stuck.service"]; h.Variable != "TOKEN" || h.Path != "/etc/systemd/system/stuck.service" || h.Stage != report.HeldPrevious {
+	if h := who["unit stuck.service TOKEN"]; h.Variable != "TOKEN" || h.Path != "/etc/systemd/system/stuck.service" || h.Stage != report.HeldPrevious {
 		t.Errorf("Environment= of a unit: %+v", h)
 	}
-	if h := who["manager "]; h.Variable != "LEFT" || h.Fix != "systemctl unset-environment LEFT" {
+	if h := who["manager  LEFT"]; h.Variable != "LEFT" || h.Fix != "systemctl unset-environment LEFT" {
 		t.Errorf("systemd's own environment: %+v", h)
 	}
-	w.shell(who["process app.service"].Fix)
-	if who, _ = w.holdersOf(); who["process app.service"].Stage != report.HeldCurrent {
-		t.Errorf("after the restart that livekey asks for: %+v", who)
+	if h := who["process app.service LEFT"]; h.Fix != "systemctl unset-environment LEFT, then systemctl restart app.service" {
+		t.Errorf("a unit that would have the old one again from systemd's environment: %+v", h)
+	}
+	for step := range strings.SplitSeq(who["process app.service LEFT"].Fix, ", then ") {
+		w.shell(step)
+	}
+	who, _ = w.holdersOf()
+	if _, left := who["process app.service LEFT"]; left || who["process app.service K"].Stage != report.HeldCurrent {
+		t.Errorf("after what livekey asks for: %+v", who)
 	}
 	if strings.Contains(unseen, "livekey-holders") {
 		t.Errorf("the service is there, and livekey says: %s", unseen)
 	}
 
 	// Nobody else is answered, root neither.
-	const ask = `import socket; s = socket.socket(socket.AF_UNIX); s.connect("/run/livekey-holders/holders.sock"); s.send(b"\0\x20" + b"s" * 32); print(len(s.recv(9)))`
+	const ask = `import socket; s = socket.socket(socket.AF_UNIX); s.connect("/run/livekey-holders/holders.sock"); s.send(b"\0\x20" + b"s" * 32)
+try: print(len(s.recv(9)))
+except ConnectionResetError: print(0)`
 	if out, exit := w.try("runuser", "-u", "app", "--", "python3", "-c", ask); exit == 0 || !strings.Contains(out, "Permission") {
 		t.Errorf("another user: exit %d, %s", exit, out)
 	}
@@ -84,7 +93,7 @@ func TestTheDaemonSeesWhoHoldsAKeyThroughTheService(t *testing.T) {
 	}
 
 	w.run("systemctl", "stop", "livekey-holders.socket", "livekey-holders.service")
-	if who, unseen = w.holdersOf(); len(who["process app.service"].Unit) > 0 || !strings.Contains(unseen, "systemctl enable --now livekey-holders.socket") {
+	if who, unseen = w.holdersOf(); len(who["process app.service K"].Unit) > 0 || !strings.Contains(unseen, "systemctl enable --now livekey-holders.socket") {
 		t.Errorf("without the service: %+v\nunseen: %s", who, unseen)
 	}
 }
