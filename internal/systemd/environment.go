@@ -38,7 +38,7 @@ func NewEnvironment() *Environment {
 // blocks are what one manager has.
 type blocks interface {
 	manager(ctx context.Context) ([]string, error)
-	services(ctx context.Context) ([]service, error)
+	services(ctx context.Context) ([]service, error) // with an Environment=, and the managers of users
 	close()
 }
 
@@ -59,14 +59,19 @@ func (e *Environment) Look(ctx context.Context, w holders.Wanted) (holders.Scan,
 	}
 	match := w.Hasher.Matcher(w.Prints)
 	system := "unix:path=" + filepath.Join(e.run, "dbus/system_bus_socket")
-	if err := e.ask(ctx, &s, match, system, -1); err != nil {
+	services, err := e.ask(ctx, &s, match, system, -1)
+	if err != nil {
 		return s, fmt.Errorf("environment blocks of systemd: %w", err)
 	}
-	own, others := e.users()
-	if own != "" {
-		if err := e.ask(ctx, &s, match, "unix:path="+own, e.uid); err != nil {
-			others = append(others, nameOf(e.uid))
+	var others []string
+	for _, uid := range managersOf(services) {
+		own := filepath.Join(e.run, "user", strconv.Itoa(uid), "bus")
+		if uid == e.uid {
+			if _, err := e.ask(ctx, &s, match, "unix:path="+own, uid); err == nil {
+				continue
+			}
 		}
+		others = append(others, nameOf(uid))
 	}
 	if len(others) > 0 {
 		s.Unseen = append(s.Unseen, "what the user managers of systemd pass on (systemctl --user show-environment), of "+strings.Join(others, ", "))
@@ -74,28 +79,25 @@ func (e *Environment) Look(ctx context.Context, w holders.Wanted) (holders.Scan,
 	return s, ctx.Err()
 }
 
-// users are the bus of our own user's manager, if it has one, and who else has one.
-func (e *Environment) users() (own string, others []string) {
-	entries, err := os.ReadDir(filepath.Join(e.run, "user"))
-	if errors.Is(err, fs.ErrPermission) {
-		return "", []string{"all users"}
-	}
-	for _, entry := range entries {
-		uid, err := strconv.Atoi(entry.Name())
-		switch {
-		case err != nil:
-		case uid != e.uid:
-			others = append(others, nameOf(uid))
-		default:
-			if bus := filepath.Join(e.run, "user", entry.Name(), "bus"); isThere(bus) {
-				own = bus
-			}
+// managersOf are the users who have a manager of their own, by the services of the
+// system's: it says so also where /run/user is hidden.
+func managersOf(services []service) (uids []int) {
+	for _, s := range services {
+		if uid, err := strconv.Atoi(userOf(s.name)); err == nil {
+			uids = append(uids, uid)
 		}
 	}
-	return own, others
+	return uids
 }
 
-func isThere(path string) bool { _, err := os.Stat(path); return err == nil }
+// userOf is whose manager a service is, "" of any other.
+func userOf(name string) string {
+	instance, ok := strings.CutPrefix(name, "user@")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(instance, ".service")
+}
 
 func nameOf(uid int) string {
 	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
@@ -104,18 +106,18 @@ func nameOf(uid int) string {
 	return "uid " + strconv.Itoa(uid)
 }
 
-// ask adds what one manager has; that of a user if uid is not negative.
-func (e *Environment) ask(ctx context.Context, to *holders.Scan, match *secret.Matcher, address string, uid int) error {
+// ask adds what one manager has, that of a user if uid is not negative, and returns its services.
+func (e *Environment) ask(ctx context.Context, to *holders.Scan, match *secret.Matcher, address string, uid int) ([]service, error) {
 	ctx, cancel := context.WithTimeout(ctx, busLimit)
 	defer cancel()
 	bus, err := e.connect(ctx, address)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer bus.close()
 	environment, err := bus.manager(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	base := holders.Sighting{Kind: holders.InManager, UID: uid}
 	if uid >= 0 {
@@ -124,7 +126,7 @@ func (e *Environment) ask(ctx context.Context, to *holders.Scan, match *secret.M
 	add(to, base, environment, match)
 	services, err := bus.services(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range services {
 		it := base
@@ -134,7 +136,7 @@ func (e *Environment) ask(ctx context.Context, to *holders.Scan, match *secret.M
 		}
 		add(to, it, s.environment, match)
 	}
-	return nil
+	return services, nil
 }
 
 // add adds a sighting for each variable that has a wanted value.
@@ -217,7 +219,7 @@ func (b bus) services(ctx context.Context) ([]service, error) {
 			return nil, fmt.Errorf("list the services of systemd: %w", ctx.Err())
 		case errors.Is(err, ErrUnreachable):
 			return nil, err
-		case err == nil && len(s.environment) > 0: // one that is unloaded meanwhile has none
+		case err == nil && (len(s.environment) > 0 || u.Active == "active" && userOf(u.Name) != ""): // one that is unloaded meanwhile has none
 			all = append(all, s)
 		}
 	}

@@ -56,7 +56,7 @@ func TestEnvironmentBlocksAreSearched(t *testing.T) {
 		}
 		return fakeBlocks{
 			environment: []string{"PATH=/usr/bin", "KEY=" + wantedValue, "NOT=" + wantedValue + "x", wantedValue},
-			units:       []service{{"app.service", "/etc/systemd/system/app.service", []string{"A=1", "TOKEN=" + wantedValue}}},
+			units:       []service{{"app.service", "/etc/systemd/system/app.service", []string{"A=1", "TOKEN=" + wantedValue}}, {name: "user@4242.service"}, {name: "user@4243.service"}},
 		}, nil
 	}}
 	s, err := e.Look(t.Context(), wanted())
@@ -76,6 +76,30 @@ func TestEnvironmentBlocksAreSearched(t *testing.T) {
 	}
 	if len(s.Unseen) != 1 || !strings.Contains(s.Unseen[0], "uid 4243") || strings.Contains(s.Unseen[0], "4242") {
 		t.Errorf("unseen: %q", s.Unseen)
+	}
+}
+
+// Where nobody is logged in there is nothing that could not be asked, though /run/user is
+// hidden from livekey, as from its service.
+func TestWithoutManagersOfUsersAllIsSeen(t *testing.T) {
+	e := &Environment{run: machine(t), uid: 4242, connect: func(context.Context, string) (blocks, error) {
+		return fakeBlocks{units: []service{{"app.service", "", []string{"A=1"}}}}, nil
+	}}
+	if s, err := e.Look(t.Context(), wanted()); err != nil || len(s.Unseen) > 0 {
+		t.Errorf("unseen: %q, %v", s.Unseen, err)
+	}
+}
+
+// The bus of our own user may be hidden too: then his manager is one of those that could not be asked.
+func TestAnOwnManagerThatCannotBeAskedIsSaid(t *testing.T) {
+	e := &Environment{run: machine(t), uid: 4242, connect: func(_ context.Context, address string) (blocks, error) {
+		if strings.Contains(address, "user/4242") {
+			return nil, ErrUnreachable
+		}
+		return fakeBlocks{units: []service{{name: "user@4242.service"}}}, nil
+	}}
+	if s, err := e.Look(t.Context(), wanted()); err != nil || len(s.Unseen) != 1 || !strings.Contains(s.Unseen[0], "4242") {
+		t.Errorf("unseen: %q, %v", s.Unseen, err)
 	}
 }
 
