@@ -67,6 +67,13 @@ type Repeater interface {
 	Repeat() time.Duration
 }
 
+// An Environed channel takes credentials from variables of livekey's own environment. A
+// program that livekey runs for somebody has no business with them.
+type Environed interface {
+	// Variables are their names.
+	Variables() []string
+}
+
 // Env is what a kind's constructor is given beside its settings.
 type Env struct {
 	Name string // under alerts:

@@ -75,6 +75,14 @@ type Placer interface {
 	Path(loc key.Location) string
 }
 
+// An Environed source takes secrets from variables of livekey's own environment: its
+// credentials, or the records at locs. A program that livekey runs for somebody has no
+// business with them.
+type Environed interface {
+	// Variables are their names.
+	Variables(locs []key.Location) []string
+}
+
 // Env is what a kind's constructor is given beside its settings.
 type Env struct {
 	Name string // under sources:

@@ -59,6 +59,9 @@ func FromConfig(env alerts.Env, node config.Node) (alerts.Channel, error) {
 	return c, errors.Join(faults...)
 }
 
+// Variables are those that the program gets.
+func (c *channel) Variables() []string { return c.command.Inherit }
+
 // Send runs the program with the alert's JSON on stdin, as the webhook has it, and
 // its most wanted fields in variables.
 func (c *channel) Send(ctx context.Context, a alerts.Alert) error {

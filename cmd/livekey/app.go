@@ -59,6 +59,9 @@ func (a *app) explain(cmd *cobra.Command, err error) code {
 	default: // cobra refused the command line before anything ran
 		a.complain(err)
 		_, _ = fmt.Fprintf(a.err.Out, "run \"%s --help\" for usage\n", cmd.CommandPath())
+		if cmd.Name() == execName {
+			return ownFailure
+		}
 		return usage
 	}
 }
@@ -131,7 +134,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		a.run(), a.once(), a.check(), a.plan(), a.status(), a.whoHas(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(), a.report(),
-		a.rotations(), a.safeToRevoke(), a.clean(), a.drill(), a.version(), a.config(), a.providers(), a.alerts(), a.man(), a.holders(),
+		a.rotations(), a.safeToRevoke(), a.clean(), a.exec(), a.drill(), a.version(), a.config(), a.providers(), a.alerts(), a.man(), a.holders(),
 	)
 	group(root)
 	a.completions(root)

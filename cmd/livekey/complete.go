@@ -29,6 +29,8 @@ func (a *app) completions(root *cobra.Command) {
 		for flag, names := range map[string]suggester{
 			"output":   func() []string { return []string{"text", "json"} },
 			"provider": a.providerNames,
+			"key":      a.keyNames,
+			"sink":     a.sinkNames,
 		} {
 			if cmd.Flags().Lookup(flag) != nil {
 				_ = cmd.RegisterFlagCompletionFunc(flag, offer(names)) // fails only for a flag that is not there

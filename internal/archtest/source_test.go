@@ -35,6 +35,7 @@ var reveals = allowed{
 	"validator/catalog":              "puts the key into the live call",
 	"sinks/envfile":                  "writes the key",
 	"sinks/directory":                "writes the key",
+	"sinks/child":                    "makes the environment of the program that livekey runs",
 	"sources/vault":                  "logs in with its own credential",
 	"sources/exec":                   "reads the answer of a program, in which the record is",
 	"internal/peers":                 "reads the answer of a program, in which another livekey's status is",
@@ -50,8 +51,9 @@ var reveals = allowed{
 }
 
 var startsPrograms = allowed{
-	"internal/command": "starts them all: no shell, no environment, killed with its children, bounded",
-	"internal/drill":   "starts livekey itself",
+	"internal/command":   "starts them all: no shell, no environment, killed with its children, bounded",
+	"internal/drill":     "starts livekey itself",
+	"internal/supervise": "starts the one program that a user's command line names: it has his terminal, his environment and his time",
 }
 
 // Functions of package os that make a file or a name. OpenFile is judged by its flags.

@@ -68,6 +68,14 @@ func (s *Source) Lint(ref key.Ref) error { return lint(ref, s.settings.Region) }
 // Former is where an older version is.
 func (*Source) Former(loc key.Location, v key.Version) (key.Location, bool) { return former(loc, v) }
 
+// Variables are those in which the AWS SDK finds a credential.
+func (*Source) Variables([]key.Location) []string {
+	return []string{
+		"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN",
+	}
+}
+
 // Fetch reads one version of one secret. Its errors wrap key.ErrNotFound or one of
 // this package's where one fits, and say what to do.
 func (s *Source) Fetch(ctx context.Context, loc key.Location) (sources.Record, error) {

@@ -54,6 +54,15 @@ func (s *Source) Fetch(ctx context.Context, loc key.Location) (sources.Record, e
 	return sources.Record{Data: value}, nil
 }
 
+// Variables are those that the records are in.
+func (s *Source) Variables(locs []key.Location) []string {
+	names := make([]string, len(locs))
+	for i, loc := range locs {
+		names[i] = loc.Path
+	}
+	return names
+}
+
 var legalName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Lint refuses what cannot be the name of a variable, versions and unknown parameters.

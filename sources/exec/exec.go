@@ -143,6 +143,9 @@ func failed(got command.Result) error {
 	return fmt.Errorf("the program ended with exit code %d: %s", got.Exit, got.Errors)
 }
 
+// Variables are those that the program gets.
+func (s *Source) Variables([]key.Location) []string { return s.set.Env }
+
 // Refresh is how often the program runs for each location.
 func (s *Source) Refresh() time.Duration { return s.set.Refresh }
 

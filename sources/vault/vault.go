@@ -107,6 +107,14 @@ func (s *Source) Former(loc key.Location, v key.Version) (key.Location, bool) {
 	return loc, v != "" && err == nil
 }
 
+// Variables are those of the token, where that comes from the environment.
+func (s *Source) Variables([]key.Location) []string {
+	if s.settings.Auth.Method != "" {
+		return nil
+	}
+	return []string{"VAULT_TOKEN", "BAO_TOKEN"}
+}
+
 // Keep renews the token of the reads, from the first of them on, until ctx ends.
 func (s *Source) Keep(ctx context.Context) {
 	select {
