@@ -17,7 +17,7 @@ import (
 	"github.com/livekey/livekey/internal/report"
 )
 
-// stopTime is how long a daemon may take to end before it is killed.
+// stopTime is how long a process may take to end before it is killed.
 const stopTime = 5 * time.Second
 
 // A binary is livekey as a user starts it.
@@ -75,10 +75,15 @@ func (b *binary) status(ctx context.Context) (report.Status, int, error) {
 	if len(bytes.TrimSpace(out)) == 0 {
 		return s, exit, nil
 	}
-	if err := json.Unmarshal(out, &s); err != nil {
-		return s, exit, fmt.Errorf("read the JSON of livekey status: %w", err)
+	return s, exit, readJSON(out, "status", &s)
+}
+
+// readJSON reads what a command printed.
+func readJSON(out []byte, command string, to any) error {
+	if err := json.Unmarshal(out, to); err != nil {
+		return fmt.Errorf("read the JSON of livekey %s: %w", command, err)
 	}
-	return s, exit, nil
+	return nil
 }
 
 // printed is everything that any command printed so far.
@@ -88,49 +93,55 @@ func (b *binary) printed() []byte {
 	return bytes.Clone(b.outputs.Bytes())
 }
 
-// A daemon is one life of `livekey run`.
-type daemon struct {
-	process *os.Process
-	done    chan struct{} // closed when it has ended
-	err     error         // how it ended; read it after done
+// A process is one life of a program that the drill started.
+type process struct {
+	*os.Process
+
+	done chan struct{} // closed when it has ended
+	err  error         // how it ended; read it after done
 }
 
-// start begins a life; its log goes to the end of daemon.log.
-func (b *binary) start(ctx context.Context) (*daemon, error) {
-	log, err := os.OpenFile(filepath.Join(b.dir, logName), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("start livekey run: %w", err)
-	}
+// start begins a life of `livekey run`.
+func (b *binary) start(ctx context.Context) (*process, error) {
 	// A canceled drill stops its daemon in order, not by a kill.
-	cmd := b.command(context.WithoutCancel(ctx), "run", "--config", filepath.Join(b.dir, configName))
-	cmd.Stdout, cmd.Stderr = log, log
+	return launch(b.command(context.WithoutCancel(ctx), "run", "--config", filepath.Join(b.dir, configName)), filepath.Join(b.dir, logName))
+}
+
+// launch starts cmd; what it prints goes to the end of log.
+func launch(cmd *exec.Cmd, log string) (*process, error) {
+	name := filepath.Base(cmd.Path) + " " + cmd.Args[1]
+	out, err := os.OpenFile(log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = childAttr()
-	d := &daemon{done: make(chan struct{})}
+	p := &process{done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// The kernel ends the child with the thread that made it, so that a killed
 		// drill leaves no daemon: this thread stays until the child is gone.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		defer close(d.done)
-		defer func() { _ = log.Close() }()
+		defer close(p.done)
+		defer func() { _ = out.Close() }()
 		err := cmd.Start()
-		d.process = cmd.Process
+		p.Process = cmd.Process
 		started <- err
 		if err == nil {
-			d.err = cmd.Wait()
+			p.err = cmd.Wait()
 		}
 	}()
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start livekey run: %w", err)
+		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	return d, nil
+	return p, nil
 }
 
-// ended says whether the daemon is gone.
-func (d *daemon) ended() bool {
+// ended says whether it is gone.
+func (p *process) ended() bool {
 	select {
-	case <-d.done:
+	case <-p.done:
 		return true
 	default:
 		return false
@@ -138,19 +149,19 @@ func (d *daemon) ended() bool {
 }
 
 // kill is SIGKILL, and waits until nothing is left.
-func (d *daemon) kill() {
-	_ = d.process.Kill()
-	<-d.done
+func (p *process) kill() {
+	_ = p.Kill()
+	<-p.done
 }
 
-// stop asks the daemon to end, as systemd does, and says whether it did so with exit code 0.
-func (d *daemon) stop() error {
-	_ = d.process.Signal(syscall.SIGTERM)
+// stop asks it to end, as systemd does, and says whether it did so with exit code 0.
+func (p *process) stop() error {
+	_ = p.Signal(syscall.SIGTERM)
 	select {
-	case <-d.done:
-		return d.err
+	case <-p.done:
+		return p.err
 	case <-time.After(stopTime):
-		d.kill()
-		return fmt.Errorf("livekey run did not end within %s of SIGTERM", stopTime)
+		p.kill()
+		return fmt.Errorf("it did not end within %s of SIGTERM", stopTime)
 	}
 }

@@ -30,6 +30,11 @@ type Options struct {
 	Color bool
 	// Keep leaves the drill's folder in place and tells where it is.
 	Keep bool
+	// Again are the arguments with which livekey plays this drill with Apart set; nil: it
+	// is played where it is.
+	Again []string
+	// Apart says that this is the first process of a PID namespace of its own.
+	Apart bool
 
 	patience time.Duration // of a scene, where a test has less
 }
@@ -37,6 +42,11 @@ type Options struct {
 // ErrNotKept says that the drill ran and saw a promise broken. Any other error
 // says that it could not run.
 var ErrNotKept = errors.New("drill: a promise was not kept")
+
+// EndedError is how a drill ended that was played apart; it has said everything itself.
+type EndedError struct{ Exit int }
+
+func (e *EndedError) Error() string { return fmt.Sprintf("drill: exit %d", e.Exit) }
 
 // Report is what a drill saw, as --output json prints it.
 type Report struct {
@@ -94,6 +104,15 @@ var titles = []struct{ id, title string }{
 // Run plays the drill. It returns an error that wraps ErrNotKept if a promise was
 // not kept. When ctx ends it stops the daemon, removes its folder and returns.
 func Run(ctx context.Context, o Options) (err error) {
+	if o.Apart {
+		if err := settle(); err != nil {
+			return err
+		}
+	} else if o.Again != nil {
+		if played, err := apart(ctx, o); played {
+			return err
+		}
+	}
 	began := time.Now()
 	w, err := open(ctx, o)
 	if err != nil {

@@ -3,8 +3,10 @@ package drill
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +14,8 @@ import (
 	"github.com/livekey/livekey/internal/fakeissuer"
 )
 
-// An issuer is the far end: it answers as Anthropic does, and remembers how it was asked.
+// An issuer is the far end: it answers as Anthropic does, and remembers how it was asked
+// and which app used which key.
 type issuer struct {
 	*fakeissuer.Issuer
 	url    string
@@ -20,7 +23,16 @@ type issuer struct {
 	done   chan struct{}
 
 	mu     sync.Mutex
-	costly string // the first call that was not a free one
+	costly string // the first call of livekey that was not a free one
+	live   map[string]bool
+	uses   map[string]use // the last one of each app
+}
+
+// A use is one call of an app.
+type use struct {
+	pid     int
+	value   string
+	refused bool // with a 401
 }
 
 // newIssuer listens on loopback.
@@ -30,7 +42,10 @@ func newIssuer(ctx context.Context) (*issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the drill's issuer: %w", err)
 	}
-	i := &issuer{Issuer: fakeissuer.New(), url: "http://" + l.Addr().String(), done: make(chan struct{})}
+	i := &issuer{
+		Issuer: fakeissuer.New(), url: "http://" + l.Addr().String(), done: make(chan struct{}),
+		live: map[string]bool{}, uses: map[string]use{},
+	}
 	i.server = &http.Server{Handler: i, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		defer close(i.done)
@@ -39,8 +54,29 @@ func newIssuer(ctx context.Context) (*issuer, error) {
 	return i, nil
 }
 
-// ServeHTTP notes a call that is not the free one of the catalog, and answers.
+// Add makes the issuer know a key.
+func (i *issuer) Add(value string, account fakeissuer.Account) {
+	i.Issuer.Add(value, account)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.live[value] = true
+}
+
+// Revoke makes it refuse the key from now on.
+func (i *issuer) Revoke(value string) {
+	i.Issuer.Revoke(value)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.live, value)
+}
+
+// ServeHTTP answers an app itself, so that livekey's calls are counted alone. Of those it
+// notes one that is not the free one of the catalog.
 func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if app, ok := strings.CutPrefix(r.UserAgent(), appAgent); ok {
+		i.serveApp(w, app, r.Header.Get("X-Api-Key"))
+		return
+	}
 	if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v1/models") {
 		i.mu.Lock()
 		if i.costly == "" {
@@ -49,6 +85,25 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		i.mu.Unlock()
 	}
 	i.Issuer.ServeHTTP(w, r)
+}
+
+func (i *issuer) serveApp(w http.ResponseWriter, app, value string) {
+	name, number, _ := strings.Cut(app, "/")
+	pid, _ := strconv.Atoi(number) // 0 is nobody's
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	refused := !i.live[value]
+	i.uses[name] = use{pid, value, refused}
+	if refused {
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+}
+
+// used is the last call of every app.
+func (i *issuer) used() map[string]use {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return maps.Clone(i.uses)
 }
 
 // verdict judges how the issuer was asked. delivered are the values that reached a sink.

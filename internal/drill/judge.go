@@ -21,6 +21,9 @@ type view struct {
 	status     report.Status
 	exit       int            // of `livekey status`
 	alerts     []alerts.Alert // all that the webhook's receiver was sent, in order
+	used       map[string]use // what each app did last
+	who        report.WhoHas  // these two only of those who looked around
+	safe       report.Safety
 }
 
 // A claim is one thing that was seen, and whether it is what a promise says.

@@ -14,6 +14,9 @@ const (
 	logName    = "daemon.log"
 	sourceDir  = "source"
 	sinkDir    = "sinks"
+	appDir     = "apps"
+	pidName    = "reader.pid"
+	socketName = "livekey.sock"
 )
 
 // The two keys of the drill: accidents happen to the first, the second goes on.
@@ -33,6 +36,7 @@ keys:
     from: file://DIR/` + sourceDir + `/` + mainKey + `
     provider: anthropic
     base_url: ISSUER
+    ` + nobodyDeclared + `
   ` + otherKey + `:
     from: file://DIR/` + sourceDir + `/` + otherKey + `
     provider: anthropic
@@ -44,6 +48,7 @@ sinks:
     dialect: systemd
     complete: true
     keys: [` + mainKey + `, ` + otherKey + `]
+    on_change: {signal: HUP, pid_file: DIR/` + pidName + `, wait: {min: 50ms, max: 200ms}, settle: 50ms}
   files:
     kind: directory
     path: DIR/` + sinkDir + `/files
@@ -59,9 +64,13 @@ policy:
   budget: 100000
 startup_wait: 5s
 state_dir: DIR/state
-socket: DIR/livekey.sock
+socket: DIR/` + socketName + `
 log: {level: debug, format: json}
 `
+
+// nobodyDeclared is the line of the config in which the consumers are declared, once it is
+// known who they are.
+const nobodyDeclared = "consumers: []"
 
 // makeDir makes the drill's folder, in memory where that is possible.
 func makeDir() (string, error) {
@@ -80,7 +89,7 @@ func makeDir() (string, error) {
 
 // fill lays out dir: folders, config, the webhook's secret.
 func fill(dir, issuer, hook, hookSecret string) error {
-	for _, name := range []string{"home", "state", sourceDir, sinkDir, sinkDir + "/app"} {
+	for _, name := range []string{"home", "state", sourceDir, sinkDir, sinkDir + "/app", appDir} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			return fmt.Errorf("lay out the drill's folder: %w", err)
 		}
@@ -94,15 +103,29 @@ func fill(dir, issuer, hook, hookSecret string) error {
 	return nil
 }
 
-// offer puts content into the source as careful programs do: written beside the
-// name and renamed over it.
-func offer(dir, name, content string) error {
-	made := filepath.Join(dir, sourceDir, "."+name+".new")
-	if err := os.WriteFile(made, []byte(content), 0o600); err != nil {
-		return fmt.Errorf("write source file %s: %w", name, err)
+// declare writes into the config who the consumers are.
+func declare(dir string, consumers []string) error {
+	config, err := os.ReadFile(filepath.Join(dir, configName))
+	if err != nil {
+		return fmt.Errorf("declare consumers: %w", err)
 	}
-	if err := os.Rename(made, filepath.Join(dir, sourceDir, name)); err != nil {
-		return fmt.Errorf("write source file %s: %w", name, err)
+	said := `consumers: ["` + strings.Join(consumers, `", "`) + `"]`
+	return replace(dir, configName, strings.Replace(string(config), nobodyDeclared, said, 1))
+}
+
+// offer puts content into the source.
+func offer(dir, name, content string) error {
+	return replace(filepath.Join(dir, sourceDir), name, content)
+}
+
+// replace writes a file as careful programs do: beside the name, and renamed over it.
+func replace(dir, name, content string) error {
+	made := filepath.Join(dir, "."+name+".new")
+	if err := os.WriteFile(made, []byte(content), 0o600); err != nil { // #nosec G703 -- in the drill's own folder
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Rename(made, filepath.Join(dir, name)); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }

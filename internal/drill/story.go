@@ -10,6 +10,7 @@ import (
 
 	"github.com/livekey/livekey/internal/fakeissuer"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/report"
 )
 
 // A scene is one accident: it plays it and says what was seen. An error means
@@ -22,11 +23,15 @@ type scene struct {
 
 var story = []scene{
 	{name: "first delivery", play: firstDelivery},
+	{name: "three apps start, each in its own way", play: appsStart},
 	{name: "a candidate with a trailing newline", play: newlineCandidate},
 	{name: "a candidate that its issuer rejects", play: deadCandidate},
 	{name: "a candidate of another organization", play: misplacedCandidate},
 	{name: "a good rotation", play: goodRotation},
+	{name: "who still has the old key", play: oldKeyHeld},
+	{name: "the last app is started anew", play: lastAppMoves},
 	{name: "the old key is revoked", play: oldKeyRevoked},
+	{name: "a key is revoked while an app has it", play: revokedEarly},
 	{name: "the issuer answers 529, overloaded", play: overloaded},
 	{name: "a captive portal answers instead of the issuer", play: captivePortal},
 	{name: "the current key is revoked, no replacement", play: currentKeyRevoked},
@@ -48,6 +53,9 @@ func firstDelivery(ctx context.Context, w *world) ([]claim, error) {
 		if err := w.deliver(name, w.newKey(ours)); err != nil {
 			return nil, err
 		}
+	}
+	if err := w.startReader(ctx); err != nil {
+		return nil, err
 	}
 	if err := w.start(ctx); err != nil {
 		return nil, err
@@ -82,10 +90,6 @@ func misplacedCandidate(ctx context.Context, w *world) ([]claim, error) {
 	return w.until(ctx, refused(r, w.want))
 }
 
-func goodRotation(ctx context.Context, w *world) ([]claim, error) {
-	return w.rotate(ctx)
-}
-
 // arrival waits until both sinks hold what they have to, and returns how long
 // that took, at most a second.
 func (w *world) arrival() time.Duration {
@@ -99,23 +103,23 @@ func (w *world) arrival() time.Duration {
 	return time.Since(began)
 }
 
-// rotate delivers a good key after another, and remembers which one it replaced.
-func (w *world) rotate(ctx context.Context, also ...judge) ([]claim, error) {
+// next delivers a good key after another, and remembers which one it replaced.
+func (w *world) next(ctx context.Context) error {
 	old, err := w.fingerprint(ctx, mainKey)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.replaced, w.replacedPrint = w.want[mainKey], old
 	if err := w.deliver(mainKey, w.newKey(ours)); err != nil {
-		return nil, err
+		return err
 	}
 	w.took = w.arrival()
-	return w.until(ctx, append(also, rotated(mainKey, old, w.want))...)
+	return nil
 }
 
 func oldKeyRevoked(ctx context.Context, w *world) ([]claim, error) {
 	w.issuer.Revoke(w.replaced)
-	return w.until(ctx, retired(mainKey, w.replacedPrint, w.want))
+	return w.until(ctx, retired(mainKey, w.replacedPrint, w.want), quiet(key.RevokedEarly, mainKey))
 }
 
 func overloaded(ctx context.Context, w *world) ([]claim, error) {
@@ -127,7 +131,7 @@ func captivePortal(ctx context.Context, w *world) ([]claim, error) {
 }
 
 // troubleTime is a few probes long.
-const troubleTime = 700 * time.Millisecond
+const troubleTime = 600 * time.Millisecond
 
 // trouble makes the issuer answer in mode for a while, then heals it and asks
 // the daemon to look again, as a user would.
@@ -164,6 +168,11 @@ func currentKeyRevoked(ctx context.Context, w *world) ([]claim, error) {
 	if err != nil || !allKept(claims) {
 		return claims, err
 	}
+	answer, err := w.report(ctx)
+	if err != nil {
+		return nil, err
+	}
+	claims = append(claims, answered(answer, report.Dead, "there is no other"))
 	if err := w.deliver(otherKey, w.newKey(ours)); err != nil {
 		return nil, err
 	}
@@ -182,12 +191,15 @@ func killedInAlarm(ctx context.Context, w *world) ([]claim, error) {
 }
 
 func replacement(ctx context.Context, w *world) ([]claim, error) {
-	return w.rotate(ctx, resolved(key.KeyDead, mainKey, w.alarm))
+	if err := w.next(ctx); err != nil {
+		return nil, err
+	}
+	return w.until(ctx, resolved(key.KeyDead, mainKey, w.alarm), rotated(mainKey, w.replacedPrint, w.want))
 }
 
 // killAt are the moments after the new key's rename at which the daemon is
 // killed, as parts of the time that the last delivery took.
-var killAt = []float64{0, 0.4, 0.7, 0.9, 1.1, 2, 4}
+var killAt = []float64{0, 0.4, 0.7, 0.9, 1.1, 3}
 
 // breath is how long a life of the daemon lasts before the next new key.
 const breath = 200 * time.Millisecond
@@ -222,11 +234,12 @@ func killedInDelivery(ctx context.Context, w *world) ([]claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []claim{
-		{"P9", true, fmt.Sprintf("killed %d times around a delivery of %s, %d of them before its end: each time it is whole after the start",
+	told, err := w.until(ctx, uses("P9", appReader, w.want[mainKey], "what was owed to the app with an env file was done: it uses the newest key"))
+	return append(told,
+		claim{"P9", true, fmt.Sprintf("killed %d times around a delivery of %s, %d of them before its end: each time it is whole after the start",
 			len(killAt), w.took.Round(100*time.Microsecond), midway)},
 		says("P6", slices.Equal(before, after), "no temporary file is left", "files are left behind in a sink's folder"),
-	}, nil
+	), err
 }
 
 // settled lists the names in both sinks' folders as soon as they are as they
@@ -320,7 +333,7 @@ func (w *world) searchAll(c *canary) error {
 	}
 	// What the process shows of itself; where the kernel refuses, nobody sees it either.
 	for _, name := range []string{"cmdline", "environ"} {
-		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", w.daemon.process.Pid, name)); err == nil {
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", w.daemon.Pid, name)); err == nil {
 			c.search("the daemon's "+name, b)
 		}
 	}

@@ -262,3 +262,32 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Of an app the issuer knows which key it uses, and does not count it as livekey's call.
+func TestIssuerKnowsItsApps(t *testing.T) {
+	t.Parallel()
+	i, err := newIssuer(t.Context())
+	check(t, err)
+	defer i.close()
+	value := fakeissuer.NewAnthropicKey()
+	i.Add(value, ours)
+	call := func() int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/v1/messages", nil)
+		check(t, err)
+		req.Header.Set("X-Api-Key", value)
+		req.Header.Set("User-Agent", appAgent+"one/4711")
+		answer := httptest.NewRecorder()
+		i.ServeHTTP(answer, req)
+		return answer.Code
+	}
+	if code := call(); code != http.StatusOK || i.used()["one"] != (use{4711, value, false}) {
+		t.Errorf("answered with %d, known as %+v", code, i.used())
+	}
+	i.Revoke(value)
+	if code := call(); code != http.StatusUnauthorized || !i.used()["one"].refused {
+		t.Errorf("a revoked key is answered with %d", code)
+	}
+	if i.Total() != 0 || i.Calls(value) != 0 || i.costly != "" {
+		t.Error("an app's calls count as livekey's")
+	}
+}

@@ -27,7 +27,8 @@ const patience = 8 * time.Second
 type world struct {
 	dir    string
 	binary *binary
-	daemon *daemon // the current life
+	daemon *process // the current life
+	apps   map[string]*process
 	issuer *issuer
 	hook   *receiver
 	reader *reader
@@ -45,6 +46,7 @@ type world struct {
 	replaced, replacedPrint string        // the value and fingerprint of the version before the current one
 	took                    time.Duration // from a new source file to both sinks
 	alarm                   string        // id of the alert key_dead
+	supervised              int           // process id of the app under livekey exec
 }
 
 func open(ctx context.Context, o Options) (_ *world, err error) {
@@ -54,8 +56,8 @@ func open(ctx context.Context, o Options) (_ *world, err error) {
 		}
 	}
 	w := &world{
-		patience: cmp.Or(o.patience, patience),
-		want:     map[string]string{}, allowed: map[string]bool{}, refused: map[string]bool{},
+		patience: cmp.Or(o.patience, patience), apps: map[string]*process{},
+		want: map[string]string{}, allowed: map[string]bool{}, refused: map[string]bool{},
 		stopReader: make(chan struct{}), readerDone: make(chan struct{}),
 	}
 	defer func() {
@@ -88,6 +90,7 @@ func open(ctx context.Context, o Options) (_ *world, err error) {
 // close ends everything that open and the story started.
 func (w *world) close(keep bool) error {
 	var errs []error
+	w.closeApps()
 	if w.daemon != nil && !w.daemon.ended() {
 		// How it ends was judged in the story; here it only has to be gone.
 		_ = w.daemon.stop()
@@ -168,14 +171,20 @@ func (w *world) look(ctx context.Context) (v view, err error) {
 		return v, err
 	}
 	v.alerts = w.hook.received()
+	v.used = w.issuer.used()
 	return v, nil
 }
 
 // until looks again and again until every claim is kept or patience is over, and returns the last claims.
 func (w *world) until(ctx context.Context, judges ...judge) ([]claim, error) {
+	return w.eventually(ctx, func() ([]claim, error) { return w.ask(ctx, judges) })
+}
+
+// eventually asks again and again, as until does.
+func (w *world) eventually(ctx context.Context, ask func() ([]claim, error)) ([]claim, error) {
 	deadline := time.Now().Add(w.patience)
 	for {
-		claims, err := w.ask(ctx, judges)
+		claims, err := ask()
 		if err != nil || allKept(claims) || time.Now().After(deadline) {
 			return claims, err
 		}
@@ -201,14 +210,15 @@ func (w *world) throughout(ctx context.Context, d time.Duration, judges ...judge
 
 func (w *world) ask(ctx context.Context, judges []judge) ([]claim, error) {
 	v, err := w.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var claims []claim
+	return judged(v, judges), err
+}
+
+// judged is all that the judges say.
+func judged(v view, judges []judge) (claims []claim) {
 	for _, j := range judges {
 		claims = append(claims, j(v)...)
 	}
-	return claims, nil
+	return claims
 }
 
 // pause waits; a daemon that ends by itself ends the drill.
