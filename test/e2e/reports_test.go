@@ -317,7 +317,7 @@ const (
 )
 
 func TestWhoMayReportAKey(t *testing.T) {
-	need.All(t, "P7: users speak for the keys of their own sinks alone", need.Linux, need.Root, need.Program("/usr/bin/python3"))
+	need.All(t, "P7: users speak for the keys of their own sinks alone", need.Linux, need.Root, need.Program("python3"))
 	w := newWorld(t)
 	w.configure("keys:\n" + fileKey("SHARED") + fileKey("OWNED") + fmt.Sprintf(`
 sinks:
