@@ -224,9 +224,12 @@ func (q *audit) sight(old *rotation.Version, scan holders.Scan, err error) (seen
 	}
 	seen = q.k.e.assign(scan)[q.k.Name]
 	q.told.Unseen = append(q.told.Unseen, scan.Unseen...)
-	if n := len(scan.Unreadable()); n > 0 {
+	switch n := len(scan.Unreadable()); {
+	case n > 0:
 		q.check("sight", untold, places(n)+" in sight could not be looked at")
-	} else {
+	case scan.BlindToManagers() && slices.ContainsFunc(q.k.Consumers, isUserUnit): // its next start may bring the old one back
+		q.check("sight", untold, "units of users are declared, and what their managers pass on could not be looked at")
+	default:
 		q.check("sight", yes, fmt.Sprintf("looked at %d processes", scan.Processes))
 	}
 	for _, h := range seen {
@@ -241,6 +244,8 @@ func (q *audit) sight(old *rotation.Version, scan holders.Scan, err error) (seen
 	}
 	return seen
 }
+
+func isUserUnit(c key.Consumer) bool { return c.Kind() == key.ConsumerUserUnit }
 
 func places(n int) string {
 	if n == 1 {

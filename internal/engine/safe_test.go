@@ -242,6 +242,25 @@ func TestALivekeyInAContainerSpeaksOfWhatIsInSight(t *testing.T) {
 	}, "unit:app.service")
 }
 
+// What a user's manager would pass on concerns who declared a unit of it, and nobody else:
+// an admin who is logged in keeps no key from being revoked.
+func TestManagersOfUsersCountWhereTheirUnitsAreDeclared(t *testing.T) {
+	for consumer, exit := range map[key.Consumer]int{"unit:app.service": 0, "user-unit:ada/app.service": exitUnknown} {
+		t.Run(string(consumer), func(t *testing.T) {
+			moved(t, func(t *testing.T, w *world, l *fakeLooker, _ *fakePeer) {
+				s := unit("app.service", "v2")
+				if exit != 0 {
+					s.User, s.UserUnit, s.Unit = "ada", "app.service", ""
+				}
+				l.has(s)
+				w.wantSafety(0, "", "")
+				l.blind(nil, holders.LaterByManagers+"ada")
+				w.wantSafety(exit, "sight", "units of users are declared")
+			}, consumer)
+		})
+	}
+}
+
 func TestPeersAreAskedSideBySide(t *testing.T) {
 	moved(t, func(t *testing.T, w *world, l *fakeLooker, p *fakePeer) {
 		l.mu.Lock()

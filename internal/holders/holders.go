@@ -10,6 +10,7 @@ package holders
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -73,13 +74,25 @@ type Scan struct {
 	Processes int      `json:"processes"` // looked at
 }
 
-// OutOfSight is the line of Unseen about what is not there for a livekey in a container.
-// Every other line is about something that is there and that it could not read.
-const OutOfSight = "processes outside of the container (PID namespace) that livekey runs in"
+// Lines of Unseen that are not about something in sight.
+const (
+	// OutOfSight is what is not there for a livekey in a container.
+	OutOfSight = "processes outside of the container (PID namespace) that livekey runs in"
+	// LaterByManagers begins the line about what users' own systemd managers would give to
+	// units that they start later. What they have started is in sight as a process.
+	LaterByManagers = "what the user managers of systemd pass on (systemctl --user show-environment), of "
+)
 
 // Unreadable are the places in sight that nobody could look at.
 func (s Scan) Unreadable() []string {
-	return slices.DeleteFunc(slices.Clone(s.Unseen), func(line string) bool { return line == OutOfSight })
+	return slices.DeleteFunc(slices.Clone(s.Unseen), func(line string) bool {
+		return line == OutOfSight || strings.HasPrefix(line, LaterByManagers)
+	})
+}
+
+// BlindToManagers says whether users' own systemd managers could not be looked into.
+func (s Scan) BlindToManagers() bool {
+	return slices.ContainsFunc(s.Unseen, func(line string) bool { return strings.HasPrefix(line, LaterByManagers) })
 }
 
 // Looker looks for holders. Safe for concurrent use. An error means that nobody looked.

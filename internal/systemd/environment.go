@@ -74,7 +74,7 @@ func (e *Environment) Look(ctx context.Context, w holders.Wanted) (holders.Scan,
 		others = append(others, nameOf(uid))
 	}
 	if len(others) > 0 {
-		s.Unseen = append(s.Unseen, "what the user managers of systemd pass on (systemctl --user show-environment), of "+strings.Join(others, ", "))
+		s.Unseen = append(s.Unseen, holders.LaterByManagers+strings.Join(others, ", "))
 	}
 	return s, ctx.Err()
 }
