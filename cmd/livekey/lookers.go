@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/holders"
 	"github.com/livekey/livekey/internal/systemd"
@@ -18,8 +20,9 @@ func lookers(cfg *config.Config) []holders.Looker {
 	if cfg.StateDir == config.Default(true).StateDir {
 		hint = serviceHint
 	}
+	processes := holders.Remote{Socket: holders.ServiceSocket, Instead: local, Files: holders.Files{Globs: cfg.Holders.Files}, Hint: hint}
 	return []holders.Looker{
-		holders.Remote{Socket: holders.ServiceSocket, Instead: local, Files: holders.Files{Globs: cfg.Holders.Files}, Hint: hint},
+		holders.Pods{Looker: processes, Logs: holders.PodLogs, Own: holders.OwnPod(os.Getenv)},
 		systemd.NewEnvironment(),
 	}
 }

@@ -247,7 +247,7 @@ func TestALivekeyInAContainerSpeaksOfWhatIsInSight(t *testing.T) {
 func TestManagersOfUsersCountWhereTheirUnitsAreDeclared(t *testing.T) {
 	for consumer, exit := range map[key.Consumer]int{"unit:app.service": 0, "user-unit:ada/app.service": exitUnknown} {
 		t.Run(string(consumer), func(t *testing.T) {
-			moved(t, func(t *testing.T, w *world, l *fakeLooker, _ *fakePeer) {
+			moved(t, func(_ *testing.T, w *world, l *fakeLooker, _ *fakePeer) {
 				s := unit("app.service", "v2")
 				if exit != 0 {
 					s.User, s.UserUnit, s.Unit = "ada", "app.service", ""
