@@ -83,14 +83,10 @@ func (c *channel) send(ctx context.Context, a alerts.Alert) error {
 	if err != nil {
 		return err
 	}
-	said := cmp.Or(got.Errors, "it said nothing about it")
-	switch got.Exit {
-	case 0:
-		return nil
-	case exitRefused:
-		return fmt.Errorf("program ended with exit code %d: %s: %w", got.Exit, said, alerts.ErrRefused)
+	if got.Exit == exitRefused {
+		return fmt.Errorf("%w: %w", got.Failure(), alerts.ErrRefused)
 	}
-	return fmt.Errorf("program ended with exit code %d: %s", got.Exit, said)
+	return got.Failure()
 }
 
 // variables are the fields that a short script asks for.

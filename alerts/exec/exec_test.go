@@ -102,7 +102,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"exit 0", "", false},
 		{"echo 'no such queue' >&2; exit 100", "exit code 100: no such queue", true},
-		{"exit 1", "exit code 1: it said nothing about it", false},
+		{"exit 1", "exit code 1 and said nothing about it", false},
 		{"exit 111", "exit code 111", false},
 		{"kill -KILL $$", "exit code 137", false},
 	} {

@@ -46,6 +46,30 @@ type Result struct {
 	Errors string       // the end of what it printed as errors: one scrubbed line of at most 300 bytes
 }
 
+// Failure says how a program ended that was to do something, and why, if it said so: nil
+// after exit code 0.
+func (r Result) Failure() error {
+	if r.Exit == 0 {
+		return nil
+	}
+	return r.ending()
+}
+
+func (r Result) ending() error {
+	if r.Errors == "" {
+		return fmt.Errorf("the program ended with exit code %d and said nothing about it", r.Exit)
+	}
+	return fmt.Errorf("the program ended with exit code %d: %s", r.Exit, r.Errors)
+}
+
+// exitOf is the code of a program that has ended, as a shell says it.
+func exitOf(s *os.ProcessState) int {
+	if status, ok := s.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return s.ExitCode()
+}
+
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Lint says, without any I/O, what no program can be started with.
@@ -103,7 +127,7 @@ func (c Command) Run(ctx context.Context, input []byte) (Result, error) {
 		return Result{}, fmt.Errorf("run %s: it did not end within %s and was killed", c.Argv[0], c.Timeout)
 	}
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return Result{Exit: 128 + int(status.Signal()), Errors: errs.text(out.buf)}, nil
+		return Result{Exit: exitOf(cmd.ProcessState), Errors: errs.text(out.buf)}, nil
 	}
 	return Result{}, fmt.Errorf("run %s: %w", c.Argv[0], err)
 }

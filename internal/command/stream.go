@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"syscall"
 )
 
 // Stream runs the program until it ends or ctx does, and hands on what it prints as it
@@ -33,13 +32,5 @@ func (c Command) Stream(ctx context.Context, to io.Writer) error {
 	if cmd.ProcessState == nil {
 		return fmt.Errorf("run %s: %w", c.Argv[0], err)
 	}
-	exit := cmd.ProcessState.ExitCode()
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		exit = 128 + int(status.Signal())
-	}
-	why := errs.text(nil)
-	if why == "" {
-		return fmt.Errorf("run %s: it ended with exit code %d", c.Argv[0], exit)
-	}
-	return fmt.Errorf("run %s: it ended with exit code %d: %s", c.Argv[0], exit, why)
+	return fmt.Errorf("run %s: %w", c.Argv[0], Result{Exit: exitOf(cmd.ProcessState), Errors: errs.text(nil)}.ending())
 }

@@ -46,8 +46,8 @@ func TestAStreamSaysWhyItEnded(t *testing.T) {
 		stream command.Command
 		says   string
 	}{
-		{"its exit code", sh("exit 3"), "it ended with exit code 3"},
-		{"none at all is an end too", sh("exit 0"), "it ended with exit code 0"},
+		{"its exit code", sh("exit 3"), "ended with exit code 3"},
+		{"none at all is an end too", sh("exit 0"), "ended with exit code 0"},
 		{"what it printed as errors", sh("echo 'No journal files were opened' >&2; exit 1"), "exit code 1: No journal files were opened"},
 		{"a signal", sh("kill -KILL $$"), "exit code 137"},
 		{"it is no program", command.Command{Argv: []string{"/nonexistent/journalctl"}}, "no such file"},

@@ -5,7 +5,6 @@ package peers
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,7 +45,7 @@ func (p *Peer) Status(ctx context.Context) (report.Status, error) {
 	case err == nil:
 		return s, nil
 	case got.Exit != 0:
-		return s, fmt.Errorf("ask peer %s: the program ended with exit code %d: %s", p.name, got.Exit, cmp.Or(got.Errors, "it said nothing about it"))
+		return s, fmt.Errorf("ask peer %s: %w", p.name, got.Failure())
 	default:
 		return s, fmt.Errorf("ask peer %s: %w", p.name, err)
 	}

@@ -31,7 +31,7 @@ func TestAPeerTellsItsStatus(t *testing.T) {
 func TestWhatIsNoStatusIsAnErrorThatQuotesNothing(t *testing.T) {
 	for _, c := range []struct{ rule, script, says string }{
 		{"a program that fails says why", "echo no route to host >&2; exit 255", "ask peer web-2: the program ended with exit code 255: no route to host"},
-		{"one that says nothing fails too", "exit 255", "it said nothing about it"},
+		{"one that says nothing fails too", "exit 255", "said nothing about it"},
 		{"a text is no status", "echo " + canary, "no JSON"},
 		{"nor is half of one", "printf %s '" + status[:40] + "'", "no JSON"},
 		{"nor another program's JSON", `echo '{"keys":[]}'`, "no JSON"},

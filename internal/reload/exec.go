@@ -30,13 +30,11 @@ func (p Program) Reload(ctx context.Context, c Change) (string, error) {
 		"LIVEKEY_FINGERPRINTS=" + c.prints(), "LIVEKEY_REASON=" + string(c.Reason),
 	}
 	got, err := cmd.Run(ctx, nil)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = got.Failure()
+	}
+	if err != nil {
 		return "", err
-	case got.Exit != 0 && got.Errors != "":
-		return "", fmt.Errorf("exited with code %d: %s", got.Exit, got.Errors)
-	case got.Exit != 0:
-		return "", fmt.Errorf("exited with code %d", got.Exit)
 	}
 	return "run", p.Health.ask(ctx)
 }

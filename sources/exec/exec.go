@@ -128,19 +128,11 @@ func (s *Source) fetch(ctx context.Context, loc key.Location) (sources.Record, e
 func raw(got command.Result) (sources.Record, error) {
 	switch {
 	case got.Exit != 0:
-		return sources.Record{}, failed(got)
+		return sources.Record{}, got.Failure()
 	case got.Output.Len() == 0:
 		return sources.Record{}, fmt.Errorf("the program printed nothing: %w", key.ErrNotFound)
 	}
 	return sources.Record{Data: got.Output}, nil
-}
-
-// failed says how a program ended that gave no answer.
-func failed(got command.Result) error {
-	if got.Errors == "" {
-		return fmt.Errorf("the program ended with exit code %d and said nothing about it", got.Exit)
-	}
-	return fmt.Errorf("the program ended with exit code %d: %s", got.Exit, got.Errors)
 }
 
 // Variables are those that the program gets.

@@ -60,13 +60,13 @@ func respond(got command.Result, wanted key.Version) (sources.Record, error) {
 	r, err := parse(got.Output.Reveal())
 	switch {
 	case err != nil && got.Exit != 0:
-		return sources.Record{}, failed(got)
+		return sources.Record{}, got.Failure()
 	case err != nil:
 		return sources.Record{}, fmt.Errorf("the program's answer is not what docs/exec.md says: %w", err)
 	case r.code != "":
 		return sources.Record{}, r.err()
 	case got.Exit != 0: // a value and a failure: one of them is wrong
-		return sources.Record{}, failed(got)
+		return sources.Record{}, got.Failure()
 	case wanted != "" && r.version != wanted:
 		return sources.Record{}, fmt.Errorf("version %s was asked for, and the program answers with another one or does not say which", wanted)
 	case r.value.Len() == 0:

@@ -3,7 +3,6 @@
 package hook
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -31,8 +30,8 @@ func (r revoker) Revoke(ctx context.Context, o revoke.Order) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("revoke: %w", err)
 	}
-	if got.Exit != 0 {
-		return "", fmt.Errorf("revoke: %s ended with exit code %d: %s", r.argv[0], got.Exit, cmp.Or(got.Errors, "it said nothing about it"))
+	if err := got.Failure(); err != nil {
+		return "", fmt.Errorf("revoke by %s: %w", r.argv[0], err)
 	}
 	return "by " + r.argv[0], nil
 }
