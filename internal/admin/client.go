@@ -37,7 +37,7 @@ func (c *Client) DaemonPID(ctx context.Context) int {
 	}
 	defer func() { _ = conn.Close() }()
 	p, _ := peerOf(conn)
-	return int(p.pid)
+	return p.PID
 }
 
 // NoDaemonError says that nobody answers on the socket, or that we may not ask.

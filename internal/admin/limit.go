@@ -81,8 +81,8 @@ func (l *byUser) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		p, ok := peerOf(c)
-		if ok && l.enter(p.uid) {
-			return &counted{Conn: c, leave: sync.OnceFunc(func() { l.exit(p.uid) })}, nil
+		if ok && l.enter(p.UID) {
+			return &counted{Conn: c, leave: sync.OnceFunc(func() { l.exit(p.UID) })}, nil
 		}
 		_ = c.Close()
 	}

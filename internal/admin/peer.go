@@ -5,14 +5,9 @@ import (
 	"net"
 	"os/user"
 	"strconv"
-)
 
-// peer is the process at the other end, as the kernel knows it.
-type peer struct {
-	uid, gid uint32
-	pid      int32 // 0: it is in another pid namespace
-	groups   []uint32
-}
+	"github.com/livekey/livekey/internal/peercred"
+)
 
 type peerKey struct{}
 
@@ -24,32 +19,33 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 }
 
 // peerOf asks the kernel who is at the other end; it is not ok where it has no word for it.
-func peerOf(c net.Conn) (peer, bool) {
+func peerOf(c net.Conn) (peercred.Cred, bool) {
 	for {
 		switch of := c.(type) {
 		case *counted:
 			c = of.Conn
 		case *net.UnixConn:
-			return credentials(of)
+			p, err := peercred.Of(of)
+			return p, err == nil
 		default:
-			return peer{}, false
+			return peercred.Cred{}, false
 		}
 	}
 }
 
-// name is the user's name, or "uid N" where the system has no name for it.
-func (p peer) name() string {
-	uid := strconv.FormatUint(uint64(p.uid), 10)
-	if u, err := user.LookupId(uid); err == nil {
+// nameOf is a user's name, or "uid N" where the system has no name for it.
+func nameOf(uid uint32) string {
+	number := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(number); err == nil {
 		return u.Username
 	}
-	return "uid " + uid
+	return "uid " + number
 }
 
 // caller names who asks, for the record.
 func caller(ctx context.Context) string {
-	if p, ok := ctx.Value(peerKey{}).(peer); ok {
-		return p.name()
+	if p, ok := ctx.Value(peerKey{}).(peercred.Cred); ok {
+		return nameOf(p.UID)
 	}
 	return "unknown user"
 }

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/peercred"
 	"github.com/livekey/livekey/internal/report"
 )
 
@@ -79,11 +80,11 @@ func (s *Server) adopted(r *http.Request) (any, error) {
 
 // speaker is who sent a request.
 func (s *Server) speaker(ctx context.Context) Speaker {
-	p, known := ctx.Value(peerKey{}).(peer)
+	p, known := ctx.Value(peerKey{}).(peercred.Cred)
 	if !known {
 		return Speaker{UID: ^uint32(0), GID: ^uint32(0)}
 	}
-	return Speaker{Trusted: !s.public || p.uid == 0, UID: p.uid, GID: p.gid, Groups: p.groups, PID: int(p.pid)}
+	return Speaker{Trusted: !s.public || p.UID == 0, UID: p.UID, GID: p.GID, Groups: p.Groups, PID: p.PID}
 }
 
 func (r Unauthorized) check() error {

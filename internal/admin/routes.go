@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/peercred"
 )
 
 // Header must be "1" on every request to /v1/. A browser cannot set it on a
@@ -167,9 +168,9 @@ func (s *Server) approve(r *http.Request) (any, error) {
 		return nil, err
 	}
 	by := Approval{By: caller(r.Context()), Reason: req.Reason}
-	p, _ := r.Context().Value(peerKey{}).(peer)
+	p, _ := r.Context().Value(peerKey{}).(peercred.Cred)
 	s.o.Log.InfoContext(r.Context(), "approval asked",
-		"key", req.Name, "version", req.Version, "by", by.By, "uid", p.uid, "pid", p.pid, "reason", by.Reason)
+		"key", req.Name, "version", req.Version, "by", by.By, "uid", p.UID, "pid", p.PID, "reason", by.Reason)
 	return nil, s.o.Daemon.Approve(r.Context(), req.Name, req.Version, by)
 }
 

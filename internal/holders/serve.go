@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/livekey/livekey/internal/peercred"
 )
 
 // askLimit is how long a peer may take to ask, and to take the answer.
@@ -49,8 +51,11 @@ func (s Server) answer(ctx context.Context, conn *net.UnixConn) error {
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	if uid, err := peerUID(conn); err != nil || uid != s.UID {
-		return errors.Join(fmt.Errorf("uid %d asks, and only uid %d may", uid, s.UID), err)
+	switch peer, err := peercred.Of(conn); {
+	case err != nil:
+		return err
+	case int(peer.UID) != s.UID:
+		return fmt.Errorf("uid %d asks, and only uid %d may", peer.UID, s.UID)
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(askLimit)) // fails only of a connection that the read fails of
 	w, wipe, err := readQuestion(conn)

@@ -1,30 +1,34 @@
-package admin
+package peercred
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// credentials asks with SO_PEERCRED and SO_PEERGROUPS: the peer cannot lie about them.
-func credentials(c *net.UnixConn) (peer, bool) {
+// Of asks with SO_PEERCRED and SO_PEERGROUPS: the peer cannot lie about them.
+func Of(c *net.UnixConn) (Cred, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return peer{}, false
+		return Cred{}, err
 	}
-	var p peer
+	var p Cred
 	var credErr error
 	err = raw.Control(func(fd uintptr) {
 		var cred *unix.Ucred
 		if cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); credErr != nil {
 			return
 		}
-		p = peer{uid: cred.Uid, gid: cred.Gid, pid: cred.Pid}
-		p.groups, credErr = peerGroups(fd)
+		p = Cred{UID: cred.Uid, GID: cred.Gid, PID: int(cred.Pid)}
+		p.Groups, credErr = peerGroups(fd)
 	})
-	return p, err == nil && credErr == nil
+	if err = errors.Join(err, credErr); err != nil {
+		return Cred{}, fmt.Errorf("ask who is at the other end: %w", err)
+	}
+	return p, nil
 }
 
 // maxGroups is how many supplementary groups Linux lets a process have.
