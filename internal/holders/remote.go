@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os/user"
-	"strconv"
 	"time"
 )
 
@@ -83,25 +81,12 @@ func (r Remote) ask(ctx context.Context, w Wanted) (Scan, error) {
 	case err != nil:
 		return Scan{}, fmt.Errorf("read its answer: %w", err)
 	}
-	scan.At = began // by this clock, before it was asked
-	names := map[int]string{}
+	scan.At = began  // by this clock, before it was asked
+	names := users{} // the service sees no list of them
 	for i := range scan.Sightings {
 		if s := &scan.Sightings[i]; s.UID >= 0 {
-			s.User = userOf(s.UID, names)
+			s.User = names.name(s.UID)
 		}
 	}
 	return scan, nil
-}
-
-// userOf is the name of a user: the service sees no list of them.
-func userOf(uid int, known map[int]string) string {
-	name, ok := known[uid]
-	if !ok {
-		name = strconv.Itoa(uid)
-		if u, err := user.LookupId(name); err == nil {
-			name = u.Username
-		}
-		known[uid] = name
-	}
-	return name
 }

@@ -12,15 +12,21 @@ import (
 // users are names by uid, each looked up once.
 type users map[int]string
 
-// name is the uid in digits where nobody has it, as in a container's own range.
 func (u users) name(uid int) string {
 	name, ok := u[uid]
 	if !ok {
-		name = strconv.Itoa(uid)
-		if found, err := user.LookupId(name); err == nil && found.Username != "" {
-			name = found.Username
-		}
+		name = UserName(uid)
 		u[uid] = name
+	}
+	return name
+}
+
+// UserName is the uid in digits where nobody has it: by this name sightings of every
+// Looker tell whose they are.
+func UserName(uid int) string {
+	name := strconv.Itoa(uid)
+	if found, err := user.LookupId(name); err == nil && found.Username != "" {
+		return found.Username
 	}
 	return name
 }

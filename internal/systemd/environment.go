@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -71,7 +70,7 @@ func (e *Environment) Look(ctx context.Context, w holders.Wanted) (holders.Scan,
 				continue
 			}
 		}
-		others = append(others, nameOf(uid))
+		others = append(others, "user "+holders.UserName(uid))
 	}
 	if len(others) > 0 {
 		s.Unseen = append(s.Unseen, holders.LaterByManagers+strings.Join(others, ", "))
@@ -99,13 +98,6 @@ func userOf(name string) string {
 	return strings.TrimSuffix(instance, ".service")
 }
 
-func nameOf(uid int) string {
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return u.Username
-	}
-	return "uid " + strconv.Itoa(uid)
-}
-
 // ask adds what one manager has, that of a user if uid is not negative, and returns its services.
 func (e *Environment) ask(ctx context.Context, to *holders.Scan, match *secret.Matcher, address string, uid int) ([]service, error) {
 	ctx, cancel := context.WithTimeout(ctx, busLimit)
@@ -121,7 +113,7 @@ func (e *Environment) ask(ctx context.Context, to *holders.Scan, match *secret.M
 	}
 	base := holders.Sighting{Kind: holders.InManager, UID: uid}
 	if uid >= 0 {
-		base.User = nameOf(uid)
+		base.User = holders.UserName(uid)
 	}
 	add(to, base, environment, match)
 	services, err := bus.services(ctx)

@@ -69,12 +69,12 @@ func TestEnvironmentBlocksAreSearched(t *testing.T) {
 	}
 	want := []string{
 		"manager|KEY||||", "unit|TOKEN|app.service||/etc/systemd/system/app.service|",
-		"manager|MINE||||uid 4242", "unit|U||u.service||uid 4242",
+		"manager|MINE||||4242", "unit|U||u.service||4242",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("seen\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if len(s.Unseen) != 1 || !strings.Contains(s.Unseen[0], "uid 4243") || strings.Contains(s.Unseen[0], "4242") {
+	if len(s.Unseen) != 1 || !strings.Contains(s.Unseen[0], "user 4243") || strings.Contains(s.Unseen[0], "4242") {
 		t.Errorf("unseen: %q", s.Unseen)
 	}
 }
