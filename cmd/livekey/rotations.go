@@ -36,10 +36,7 @@ func (a *app) rotations() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var name key.Name
-		if len(args) == 1 {
-			name = key.Name(args[0])
-		}
+		name := oneName(args)
 		all, err := daemon.Rotations(ctx, name)
 		switch {
 		case err != nil:

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/livekey/livekey/internal/admin"
-	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/internal/ui"
 )
@@ -36,10 +35,7 @@ func (a *app) whoHas() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var name key.Name
-		if len(args) == 1 {
-			name = key.Name(args[0])
-		}
+		name := oneName(args)
 		var v secret.Value
 		if pasted {
 			var wipe func()
