@@ -109,6 +109,14 @@ type Version struct {
 	Attempt int       `json:"-"` // checks in a row that did not settle it
 }
 
+// Prints are the fingerprints of the parts: one where the key has one.
+func (v *Version) Prints() []key.Fingerprint {
+	if len(v.Parts) > 0 {
+		return slices.Clone(v.Parts)
+	}
+	return []key.Fingerprint{v.Fingerprint}
+}
+
 // Early says who is left behind by a version that was revoked too soon.
 type Early struct {
 	Holders []key.Consumer `json:"holders,omitempty"` // last seen with it; none: a sink was behind

@@ -86,7 +86,7 @@ func (k *keyRun) means(r admin.Adopted, v rotation.Version) bool {
 	case r.Version != "":
 		return v.ID == r.Version
 	case r.Fingerprint != "":
-		return slices.ContainsFunc(append(k.partsOf(&v), v.Fingerprint), func(f key.Fingerprint) bool {
+		return slices.ContainsFunc(append(v.Prints(), v.Fingerprint), func(f key.Fingerprint) bool {
 			return strings.HasPrefix(string(f), r.Fingerprint)
 		})
 	}

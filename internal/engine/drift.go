@@ -26,12 +26,9 @@ func (s *sinkRun) watchDrift() {
 // checkDrift looks at a sink that nobody writes. The writer looks by itself.
 func (s *sinkRun) checkDrift(ctx context.Context) {
 	s.mu.Lock()
-	idle := !s.busy && len(s.wanted) == 0 && s.err == nil
-	if idle {
-		s.busy, s.quiet = true, make(chan struct{})
-	}
+	free := len(s.wanted) == 0 && s.err == nil && s.shift.begin()
 	s.mu.Unlock()
-	if !idle {
+	if !free {
 		return
 	}
 	s.noticeDrift(ctx)
@@ -45,8 +42,8 @@ func (s *sinkRun) checkDrift(ctx context.Context) {
 
 // noticeDrift compares the sink with what livekey wrote. A file that is gone is an
 // empty sink and filled again; other bytes are told, and replaced only where
-// the marker still stands. A value found there goes nowhere. Only who made the sink
-// busy calls it.
+// the marker still stands. A value found there goes nowhere. Only who has the
+// sink's shift calls it.
 func (s *sinkRun) noticeDrift(ctx context.Context) {
 	r, ok := s.Sink.Sink.(sinks.Reader)
 	s.mu.Lock()

@@ -219,7 +219,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.alerts.keepOnly(e.subjects())
 	e.forgetReloads()
 	e.configTaken()
-	e.spawn(e.timers.run)
 	e.alerts.run(e.spawn)
 	for _, s := range e.sinks {
 		s.open(gctx)
@@ -228,6 +227,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, k := range e.keys {
 		k.begin()
 	}
+	e.spawn(e.timers.run) // not before: consumers are told of what the keys know to be delivered
 	for _, s := range e.sources {
 		s.begin()
 	}

@@ -27,34 +27,27 @@ type role struct {
 // several versions of a key share, a user name for one, is the newest's.
 func (e *Engine) roles() map[key.Fingerprint][]role {
 	all := make(map[key.Fingerprint][]role, len(e.keys))
-	for name, k := range e.keys {
+	for _, k := range e.keys {
 		state := k.snapshot()
-		k.add(all, name, state.Current, report.HeldCurrent)
-		k.add(all, name, state.Delivering, report.HeldCurrent) // a sink may have it in this moment
+		k.add(all, state.Current, report.HeldCurrent)
+		k.add(all, state.Delivering, report.HeldCurrent) // a sink may have it in this moment
 		for i := range state.Older {
-			k.add(all, name, &state.Older[i], stageOfOld(i, &state.Older[i]))
+			k.add(all, &state.Older[i], stageOfOld(i, &state.Older[i]))
 		}
 	}
 	return all
 }
 
-func (k *keyRun) add(to map[key.Fingerprint][]role, name key.Name, v *rotation.Version, stage report.Held) {
+// add adds the roles of a version, if there is one.
+func (k *keyRun) add(to map[key.Fingerprint][]role, v *rotation.Version, stage report.Held) {
 	if v == nil {
 		return
 	}
-	for _, f := range k.partsOf(v) {
-		if !slices.ContainsFunc(to[f], func(r role) bool { return r.key == name }) {
-			to[f] = append(to[f], role{name, v.Fingerprint, v.ID, stage})
+	for _, f := range v.Prints() {
+		if !slices.ContainsFunc(to[f], func(r role) bool { return r.key == k.Name }) {
+			to[f] = append(to[f], role{k.Name, v.Fingerprint, v.ID, stage})
 		}
 	}
-}
-
-// partsOf are the fingerprints by which holders of a version are known.
-func (k *keyRun) partsOf(v *rotation.Version) []key.Fingerprint {
-	if len(v.Parts) > 0 {
-		return slices.Clip(v.Parts)
-	}
-	return []key.Fingerprint{v.Fingerprint}
 }
 
 // stageOfOld says where the version stands that i others replaced before the current did.
@@ -239,11 +232,4 @@ func who(h report.Holder) string {
 	default:
 		return "the environment of systemd"
 	}
-}
-
-// snapshot is the state as it is now.
-func (k *keyRun) snapshot() rotation.State {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.state
 }

@@ -52,10 +52,13 @@ func (f *fakeLooker) Look(ctx context.Context, w holders.Wanted) (holders.Scan, 
 	return s, nil
 }
 
-func (f *fakeLooker) count() int {
+func (f *fakeLooker) count() int { return len(f.when()) }
+
+// when are the times of the looks so far.
+func (f *fakeLooker) when() []time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.looks)
+	return slices.Clone(f.looks)
 }
 
 // has makes these all that there is to be seen.
@@ -116,7 +119,7 @@ func TestLooksFollowARotationAndEndWithIt(t *testing.T) {
 		began := time.Now()
 		pass(36 * time.Minute)
 		var after []time.Duration
-		for _, at := range l.looks {
+		for _, at := range l.when() {
 			after = append(after, at.Sub(began).Round(time.Second))
 		}
 		want := []time.Duration{2 * time.Second, 62 * time.Second, 362 * time.Second, 962 * time.Second, 1562 * time.Second}
@@ -166,7 +169,7 @@ func TestRotationHearsWhoWasSeen(t *testing.T) {
 		k := w.e.keys["K"]
 		pass(2*time.Second - time.Nanosecond)
 		k.mu.Lock()
-		k.busy, k.quiet = true, make(chan struct{}) // nobody takes what is posted
+		k.shift.begin() // nobody takes what is posted
 		k.mu.Unlock()
 		pass(time.Second)
 		k.mu.Lock()
@@ -175,7 +178,8 @@ func TestRotationHearsWhoWasSeen(t *testing.T) {
 				heard = append(heard, s)
 			}
 		}
-		k.queue, k.busy, k.quiet = nil, false, nil
+		k.queue = nil
+		k.shift.end()
 		k.mu.Unlock()
 		old, current := salted.Part(secret.New([]byte("v1"))), salted.Part(secret.New([]byte("v2")))
 		if len(heard) != 1 || !heard[0].Blind || !slices.Equal(heard[0].Holders[old], []key.Consumer{"unit:a.service"}) ||

@@ -25,8 +25,7 @@ type keyRun struct {
 
 	mu        sync.Mutex
 	queue     []queued
-	busy      bool
-	quiet     chan struct{} // closed when busy ends; nil while it is not
+	shift     shift
 	state     rotation.State
 	materials materials
 	lost      []key.Fingerprint               // versions that no backend has any more, as far as was asked
@@ -66,9 +65,7 @@ func (k *keyRun) inherit(before *Engine) {
 // begin tells the state machine what the sinks have and that time goes on.
 func (k *keyRun) begin() {
 	at := now()
-	k.mu.Lock()
-	state := k.state
-	k.mu.Unlock()
+	state := k.snapshot()
 	current := state.Current
 	for _, v := range []*rotation.Version{state.Delivering, state.Candidate} {
 		if v != nil && !state.Was(v.Fingerprint) && k.anySinkHas(v.Fingerprint) { // written, and killed before it was noted
@@ -93,10 +90,7 @@ func (k *keyRun) post(ev rotation.Event) { k.enqueue(queued{event: ev}) }
 func (k *keyRun) enqueue(q queued) {
 	k.mu.Lock()
 	k.queue = append(k.queue, q)
-	start := !k.busy
-	if start {
-		k.busy, k.quiet = true, make(chan struct{})
-	}
+	start := k.shift.begin()
 	k.mu.Unlock()
 	if start {
 		k.e.spawn(k.work)
@@ -108,9 +102,7 @@ func (k *keyRun) work(ctx context.Context) {
 	for {
 		k.mu.Lock()
 		if len(k.queue) == 0 || ctx.Err() != nil {
-			k.busy = false
-			close(k.quiet)
-			k.quiet = nil
+			k.shift.end()
 			k.mu.Unlock()
 			if ctx.Err() == nil {
 				k.e.settled()
@@ -128,23 +120,7 @@ func (k *keyRun) work(ctx context.Context) {
 }
 
 // idle returns when no step is under way.
-func (k *keyRun) idle(ctx context.Context) {
-	k.mu.Lock()
-	quiet := k.quiet
-	k.mu.Unlock()
-	await(ctx, quiet)
-}
-
-// await returns when quiet is closed or ctx ends; at once if quiet is nil.
-func await(ctx context.Context, quiet <-chan struct{}) {
-	if quiet == nil {
-		return
-	}
-	select {
-	case <-quiet:
-	case <-ctx.Done():
-	}
-}
+func (k *keyRun) idle(ctx context.Context) { k.shift.idle(ctx, &k.mu) }
 
 // step lets rotation decide about one event, does what it says, and goes on with
 // the verdicts that came of it.
@@ -174,6 +150,13 @@ func (k *keyRun) step(ctx context.Context, ev rotation.Event) {
 		}
 		keep()
 	}
+}
+
+// snapshot is the state as it is now. Whoever has it changes nothing of it.
+func (k *keyRun) snapshot() rotation.State {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state
 }
 
 // next moves the state on.
@@ -324,7 +307,7 @@ var lasting = map[key.Reason]bool{key.WrongAuthMethod: true, key.Misconfigured: 
 func (k *keyRun) settled() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.busy || !k.wasRead() {
+	if k.shift.busy() || !k.wasRead() {
 		return false
 	}
 	s := &k.state

@@ -29,7 +29,7 @@ type watch struct {
 	lookers []holders.Looker
 
 	mu      sync.Mutex
-	busy    bool
+	shift   shift
 	next    *look // begins when the one under way ends
 	scan    holders.Scan
 	took    time.Duration       // of the last
@@ -124,8 +124,7 @@ func (e *Engine) askLook(reason string, extra []key.Fingerprint) (*look, error) 
 		w.next = &look{reason: reason, done: make(chan struct{})}
 	}
 	w.next.extra = append(w.next.extra, extra...)
-	if !w.busy {
-		w.busy = true
+	if w.shift.begin() {
 		e.spawn(e.looks)
 	}
 	return w.next, nil
@@ -139,7 +138,7 @@ func (e *Engine) looks(ctx context.Context) {
 		l := w.next
 		w.next = nil
 		if l == nil {
-			w.busy = false
+			w.shift.end()
 			w.mu.Unlock()
 			return
 		}

@@ -44,6 +44,13 @@ func (h *history) Fetch(ctx context.Context, loc key.Location) (sources.Record, 
 	return sources.Record{Data: secretOf(value), Version: loc.Version}, nil
 }
 
+// count is how often an old version was asked for.
+func (h *history) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asked
+}
+
 // keepsVersions makes the source one that keeps these, numbered from 1, from the next start on.
 func (w *world) keepsVersions(values ...string) {
 	h := &history{fakeSource: w.source, former: map[key.Version]string{}}
@@ -87,12 +94,12 @@ func restartedAfter(t *testing.T, h *history, f func(t *testing.T, w *world)) {
 func TestAnOldVersionIsWatchedAfterARestartWhereABackendKeepsIt(t *testing.T) {
 	h := &history{former: map[key.Version]string{"1": "v1"}}
 	restartedAfter(t, h, func(t *testing.T, w *world) {
-		if h.asked != 0 {
+		if h.count() != 0 {
 			t.Error("the backend is asked for old versions at the start")
 		}
 		pass(48 * time.Hour)
-		if h.asked != 1 {
-			t.Errorf("the backend was asked %d times", h.asked)
+		if n := h.count(); n != 1 {
+			t.Errorf("the backend was asked %d times", n)
 		}
 		if w.alert(key.OverlapTooLong) == nil {
 			t.Fatalf("told %q", w.channel.story())
@@ -134,8 +141,8 @@ func TestWhereNobodyHasAnOldVersionThatIsSaid(t *testing.T) {
 				}
 				w.issuer.is("v1", key.Dead, key.Invalid, "")
 				pass(72 * time.Hour)
-				if h != nil && h.asked > 1 {
-					t.Errorf("the backend was asked %d times", h.asked)
+				if h != nil && h.count() > 1 {
+					t.Errorf("the backend was asked %d times", h.count())
 				}
 				if w.issuer.count("v1") != asked || w.issuer.count("v9") != 0 {
 					t.Error("the issuer was asked with something")

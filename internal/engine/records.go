@@ -97,7 +97,7 @@ func (k *keyRun) read(loc key.Location, rec sources.Record, same bool, err error
 	} else {
 		delete(k.failing, loc)
 	}
-	known := same && !k.busy && k.state.Steady(k.latest)
+	known := same && !k.shift.busy() && k.state.Steady(k.latest)
 	k.mu.Unlock()
 	switch {
 	case errors.Is(err, key.ErrNotFound):

@@ -36,9 +36,7 @@ func (r *reloads) work(ctx context.Context) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.busy = false
-	close(r.quiet)
-	r.quiet = nil
+	r.shift.end()
 	if !r.first.IsZero() { // it changed meanwhile
 		r.scheduleLocked()
 	}
@@ -261,10 +259,8 @@ func (s *sinkRun) printsOf(names []key.Name) []key.Fingerprint {
 // anyPaused says whether somebody paused one of these keys.
 func (s *sinkRun) anyPaused(names []key.Name) bool {
 	return slices.ContainsFunc(names, func(name key.Name) bool {
-		k := s.e.keys[name]
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		return k.state.Paused.After(now())
+		state := s.e.keys[name].snapshot()
+		return state.Paused.After(now())
 	})
 }
 

@@ -40,10 +40,9 @@ type reloads struct {
 	first, last time.Time // of the changes that nobody was told of yet; zero: none
 	told        time.Time // when the last round ended in which all of them came back, in this run
 	untold      int       // times in a row that nobody could be told
-	busy        bool
-	again       bool          // a person asks to try once more
-	doubt       bool          // a write failed: what is in the sink may be new all the same
-	quiet       chan struct{} // closed when busy ends; nil while it is not
+	shift       shift
+	again       bool // a person asks to try once more
+	doubt       bool // a write failed: what is in the sink may be new all the same
 }
 
 // reloadTimer sets the timer of a reload apart from the sink's others.
@@ -176,11 +175,9 @@ func (r *reloads) start() {
 }
 
 func (r *reloads) startLocked() {
-	if r.busy || r.owed == nil {
-		return // who is busy looks again at the end
+	if r.owed != nil && r.shift.begin() { // who works already looks again at the end
+		r.s.e.spawn(r.work)
 	}
-	r.busy, r.quiet = true, make(chan struct{})
-	r.s.e.spawn(r.work)
 }
 
 // urge tells the consumers now, also those that did not come back before: a person asks.
@@ -195,11 +192,17 @@ func (r *reloads) urge() {
 }
 
 // idle returns when nobody is being told.
-func (r *reloads) idle(ctx context.Context) {
+func (r *reloads) idle(ctx context.Context) { r.shift.idle(ctx, &r.mu) }
+
+// toldAt is when the last round ended in which all of them came back; zero: none did in
+// this run, or nobody is told.
+func (r *reloads) toldAt() time.Time {
+	if r == nil {
+		return time.Time{}
+	}
 	r.mu.Lock()
-	quiet := r.quiet
-	r.mu.Unlock()
-	await(ctx, quiet)
+	defer r.mu.Unlock()
+	return r.told
 }
 
 // finish tells now whoever is owed it, and waits for them. It tries once.
@@ -219,6 +222,9 @@ func (r *reloads) finish(ctx context.Context) {
 // leaves behind.
 func (e *Engine) finishReloads(ctx context.Context) {
 	for range 2 {
+		for _, s := range e.sinks {
+			s.idle(ctx) // what is being written is owed when that has ended
+		}
 		for _, s := range e.sinks {
 			s.reloads.finish(ctx)
 		}

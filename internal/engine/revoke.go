@@ -62,9 +62,18 @@ type revokeTimer struct{ *keyRun }
 // planRevoking makes sure that somebody asks whether an old version may be revoked, while
 // there is one. Nothing is planned where the config revokes nothing.
 func (k *keyRun) planRevoking(after *rotation.State) {
-	if k.Revoke != nil && revocable(after) != nil {
+	switch {
+	case k.Revoke == nil:
+	case revocable(after) != nil:
 		k.considerIn(k.revokeEvery())
+	default:
+		k.nothingToRevoke()
 	}
+}
+
+// nothingToRevoke ends what was told of versions that are none any more.
+func (k *keyRun) nothingToRevoke() {
+	k.e.alerts.resolve(k.revokeSubject(), key.SelfDegraded, "its issuer refuses it, or it is forgotten")
 }
 
 // revokeEvery is how often it is asked whether it is safe.
@@ -113,6 +122,9 @@ func (k *keyRun) considerRevoking(ctx context.Context) (wait time.Duration, more
 		} else {
 			k.revoke(ctx, old, records)
 		}
+	}
+	if !more {
+		k.nothingToRevoke()
 	}
 	return wait, more
 }

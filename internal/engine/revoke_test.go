@@ -308,6 +308,31 @@ func TestACallThatFailsIsTriedAgain(t *testing.T) {
 	})
 }
 
+func TestUnderAnotherSaltNothingIsLeftToRevoke(t *testing.T) {
+	revokes(t, func(t *testing.T, w *revoker) {
+		w.by.fail(errBoom)
+		w.adopt()
+		pass(90 * time.Minute)
+		if w.alert(key.SelfDegraded) == nil {
+			t.Fatalf("told %q", w.channel.story())
+		}
+		w.stop()
+		was := w.setup
+		w.setup = func(o *Options) {
+			was(o)
+			o.Hasher = secret.NewHasher(secret.New([]byte("another salt")))
+		}
+		w.start()
+		pass(time.Second)
+		if records, err := w.e.store.revocations("K"); err != nil || len(records) > 0 {
+			t.Errorf("%v of versions that nobody knows, %v", records, err)
+		}
+		if a := w.alert(key.SelfDegraded); a != nil {
+			t.Errorf("still told: %+v", a)
+		}
+	})
+}
+
 // A call that was heard, and whose answer was not, is not made again.
 func TestKilledBetweenIntentAndAnswer(t *testing.T) {
 	revokes(t, func(t *testing.T, w *revoker) {

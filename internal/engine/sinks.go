@@ -45,8 +45,7 @@ type sinkRun struct {
 	has       map[string]key.Fingerprint
 	foreign   map[key.Name]bool // keys under whose variables the sink has bytes of somebody else
 	surplus   bool              // it has variables that the config gives it no more
-	busy      bool
-	quiet     chan struct{} // closed when busy ends; nil while it is not
+	shift     shift
 	failures  int
 	err       error
 	writtenAt time.Time
@@ -84,20 +83,13 @@ func (s *sinkRun) withdraw(name key.Name, f key.Fingerprint) {
 
 // start makes sure that somebody writes; the caller holds mu.
 func (s *sinkRun) start() {
-	if s.busy {
-		return
+	if s.shift.begin() {
+		s.e.spawn(s.work)
 	}
-	s.busy, s.quiet = true, make(chan struct{})
-	s.e.spawn(s.work)
 }
 
 // idle returns when nothing is being written.
-func (s *sinkRun) idle(ctx context.Context) {
-	s.mu.Lock()
-	quiet := s.quiet
-	s.mu.Unlock()
-	await(ctx, quiet)
-}
+func (s *sinkRun) idle(ctx context.Context) { s.shift.idle(ctx, &s.mu) }
 
 // work writes until nothing is wanted, a write fails, or ctx ends.
 func (s *sinkRun) work(ctx context.Context) {
@@ -106,7 +98,7 @@ func (s *sinkRun) work(ctx context.Context) {
 		s.mu.Lock()
 		entries, round := s.compose()
 		if len(entries) == 0 || ctx.Err() != nil {
-			s.restLocked()
+			s.shift.end()
 			s.mu.Unlock()
 			return
 		}
@@ -134,21 +126,15 @@ func (s *sinkRun) restIfDone() bool {
 	if len(s.wanted) > 0 {
 		return false
 	}
-	s.restLocked()
+	s.shift.end()
 	return true
 }
 
 // rest ends what start began.
 func (s *sinkRun) rest() {
 	s.mu.Lock()
-	s.restLocked()
+	s.shift.end()
 	s.mu.Unlock()
-}
-
-func (s *sinkRun) restLocked() {
-	s.busy = false
-	close(s.quiet)
-	s.quiet = nil
 }
 
 // compose makes the whole content: what is wanted, and what the sink has of every
@@ -241,7 +227,6 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 		s.wanted = nil // an empty map takes as much as one of eight
 	}
 	s.mu.Unlock()
-	s.reloads.written(changed, record.WrittenAt)
 	s.e.alerts.resolve(s.subject(), key.SinkFailed, "it was written")
 	if s.asMeant(round) {
 		s.e.alerts.resolve(s.subject(), key.Drift, "it was written")
@@ -254,6 +239,7 @@ func (s *sinkRun) write(ctx context.Context, entries []sinks.Entry, round map[ke
 		k := s.e.keys[name]
 		k.post(rotation.Delivered{At: at, Fingerprint: n.print(), Lacking: k.lacking(n.print()), Unproved: n.proved.Unproved()})
 	}
+	s.reloads.written(changed, record.WrittenAt) // last: that consumers fail on a version is heard after that it is delivered
 	return nil
 }
 

@@ -34,12 +34,7 @@ func (k *keyRun) staleAt(s *rotation.State, f key.Fingerprint) time.Time {
 // time since, and had come back; zero: not all are, or somebody is told by nobody.
 func (k *keyRun) told(since time.Time) (latest time.Time) {
 	for _, s := range k.sinks {
-		if s.reloads == nil {
-			return time.Time{}
-		}
-		s.reloads.mu.Lock()
-		told := s.reloads.told
-		s.reloads.mu.Unlock()
+		told := s.reloads.toldAt()
 		if told.Before(since) {
 			return time.Time{}
 		}

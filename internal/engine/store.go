@@ -14,18 +14,19 @@ import (
 	"github.com/livekey/livekey/rotation"
 )
 
-// Kinds of records that the engine keeps in the journal.
+// Kinds of records that the engine keeps in the journal. What is said of a key stays when
+// the config has it no more: it may come back, and the trail is evidence. What is owed to
+// consumers does not. Under a new salt, adopt says what is left.
 const (
-	kindKey    journal.Kind = "key"    // rotation.State by key name
-	kindSink   journal.Kind = "sink"   // SinkRecord by sink name
-	kindAlert  journal.Kind = "alert"  // openAlert by subject and cause
-	kindOutbox journal.Kind = "outbox" // alerts.Alert that a channel has not taken, by channel and number
-	// approval by key name and fingerprint: who overruled what, and why.
-	kindApproval   journal.Kind = "approval"
+	kindKey        journal.Kind = "key"        // rotation.State by key name
+	kindSink       journal.Kind = "sink"       // SinkRecord by sink name, until its leftovers are cleaned up
+	kindAlert      journal.Kind = "alert"      // openAlert by subject and cause
+	kindOutbox     journal.Kind = "outbox"     // alerts.Alert that a channel has not taken, by channel and number
+	kindApproval   journal.Kind = "approval"   // approval by key name and fingerprint: who overruled what, and why
 	kindReload     journal.Kind = "reload"     // owed by sink name, while its consumers have to be told
-	kindRotation   journal.Kind = "rotation"   // trail.Rotation by key name and number
-	kindAdoption   journal.Kind = "adoption"   // adoptions by key name
-	kindRevocation journal.Kind = "revocation" // revocations by key name
+	kindRotation   journal.Kind = "rotation"   // trail.Rotation by key name and number: the last trail.MaxRotations
+	kindAdoption   journal.Kind = "adoption"   // adoptions by key name: of maxAdoptions consumers
+	kindRevocation journal.Kind = "revocation" // revocations by key name: of the versions that it still has
 )
 
 // SinkRecord is what the journal knows of a sink: what livekey wrote, and what
@@ -84,8 +85,10 @@ func (s store) adoptions(name key.Name) (adoptions, error) {
 	return all, nil
 }
 
-// adopt makes the journal one of this salt. Under a new salt the fingerprints of
-// before mean nothing; owners, version numbers and pauses stay.
+// adopt makes the journal one of this salt. Under a new salt the fingerprints of before
+// mean nothing: what is said of a version by its own goes. Owners, version numbers and
+// pauses stay; so do rotations and approvals, which are read by people, and a reload that
+// is owed, by which consumers are told once more rather than once too little.
 func (s store) adopt(epoch string) error {
 	changed, err := s.SetEpoch(epoch)
 	if err != nil || !changed {
@@ -125,8 +128,10 @@ func (s store) adopt(epoch string) error {
 			return err
 		}
 	}
-	if err := s.Each(kindAdoption, func(id string, _ json.RawMessage) error { return s.Delete(kindAdoption, id) }); err != nil {
-		return err
+	for _, kind := range []journal.Kind{kindAdoption, kindRevocation} {
+		if err := s.Each(kind, func(id string, _ json.RawMessage) error { return s.Delete(kind, id) }); err != nil {
+			return err
+		}
 	}
 	return s.Sync()
 }

@@ -130,12 +130,12 @@ func (e *Engine) tellOf(r *report.WhoHas, f key.Fingerprint, scan holders.Scan, 
 func (k *keyRun) known(f key.Fingerprint) []report.Known {
 	state := k.snapshot()
 	roles := map[key.Fingerprint][]role{}
-	k.add(roles, k.Name, state.Current, report.HeldCurrent)
+	k.add(roles, state.Current, report.HeldCurrent)
 	for i := range state.Older {
-		k.add(roles, k.Name, &state.Older[i], stageOfOld(i, &state.Older[i]))
+		k.add(roles, &state.Older[i], stageOfOld(i, &state.Older[i]))
 	}
 	if waits := candidate(&state); waits != nil {
-		k.add(roles, k.Name, waits, report.Held(state.Stage(waits.Fingerprint)))
+		k.add(roles, waits, report.Held(state.Stage(waits.Fingerprint)))
 	}
 	var all []report.Known
 	for _, r := range roles[f] {
