@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -22,6 +24,8 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 // run builds the binary once for all tests, and removes it afterwards.
 func run(m *testing.M) int {
+	// A shell cannot trap what it was started to ignore, as nohup does with SIGHUP.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	dir, err := os.MkdirTemp("", "livekey-e2e-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
