@@ -13,7 +13,7 @@ func Attribute(pid int, uid uint32) key.Consumer {
 	if err != nil {
 		return ""
 	}
-	s := &scan{proc: procfs{fd}, links: make([]byte, unix.PathMax), users: users{}}
+	s := &scan{proc: procDir{fd}, links: make([]byte, unix.PathMax), users: users{}}
 	defer s.proc.close()
 	first, _ := s.proc.text("1/cgroup")
 	s.places = newPlaces(first)

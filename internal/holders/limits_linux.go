@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/livekey/livekey/internal/procfs"
 )
 
 // The namespace of process numbers in which the machine's first process is.
@@ -32,9 +34,9 @@ func (s *scan) hidden(mount string, pids []int) bool {
 	if unix.Fstatat(s.proc.fd, "1", &first, 0) != nil || int(first.Uid) != unix.Geteuid() {
 		return false
 	}
-	text, err := s.proc.text("self/status")
-	me, ok := parseStatus(text)
-	if err != nil || !ok || me.caps&(1<<unix.CAP_SYS_PTRACE) != 0 {
+	text, _ := s.proc.text("self/status")
+	me, err := procfs.ParseStatus(text)
+	if err != nil || me.Caps&(1<<unix.CAP_SYS_PTRACE) != 0 {
 		return false
 	}
 	text, _ = s.proc.text("self/mountinfo")

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/livekey/livekey/internal/procfs"
 	"github.com/livekey/livekey/internal/secret"
 )
 
@@ -37,7 +38,7 @@ func (l *Local) look(ctx context.Context, w Wanted) (Scan, error) {
 	if err != nil {
 		return Scan{}, fmt.Errorf("look for holders in %s: %w", l.opt.Proc, err)
 	}
-	s := newScan(w, procfs{fd}, now)
+	s := newScan(w, procDir{fd}, now)
 	defer s.proc.close()
 	pids, err := s.pids()
 	if err != nil {
@@ -60,7 +61,7 @@ func (l *Local) look(ctx context.Context, w Wanted) (Scan, error) {
 
 // scan is one look.
 type scan struct {
-	proc  procfs
+	proc  procDir
 	match *secret.Matcher
 	env   variables
 	links []byte // a buffer for where links lead, and for directories
@@ -73,7 +74,7 @@ type scan struct {
 	out    Scan
 }
 
-func newScan(w Wanted, proc procfs, now time.Time) *scan {
+func newScan(w Wanted, proc procDir, now time.Time) *scan {
 	return &scan{
 		proc: proc, match: w.Hasher.Matcher(w.Prints), env: newVariables(), links: make([]byte, unix.PathMax),
 		boot: bootTime(now), seen: map[int]*seen{}, users: users{}, unseen: unseen{}, out: Scan{At: now},
@@ -114,7 +115,7 @@ func (s *scan) environment(pid int) {
 }
 
 // hits are what one environment has. A process that ends meanwhile has what was read.
-func (s *scan) hits(at procfs, name string) (found []hit, err error) {
+func (s *scan) hits(at procDir, name string) (found []hit, err error) {
 	fd, err := at.openat(name, 0)
 	if err != nil {
 		return nil, err
@@ -145,7 +146,7 @@ func (s *scan) confirm(pid int, before []hit) {
 		if !ok || !still {
 			return
 		}
-		if now.start == who.start && slices.Equal(before, after) {
+		if now.Start == who.Start && slices.Equal(before, after) {
 			s.keep(who, after)
 			return
 		}
@@ -172,9 +173,9 @@ func (s *scan) refused(pid int) {
 	}
 	defer p.dir.close()
 	text, err := p.dir.text("status")
-	if state, ok := parseStatus(text); ok {
-		if state.memory {
-			s.unseen.count(state.uid)
+	if state, err := procfs.ParseStatus(text); err == nil {
+		if state.Memory {
+			s.unseen.count(state.UID)
 		}
 		return
 	}

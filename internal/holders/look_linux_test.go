@@ -198,7 +198,7 @@ func TestAHeldProcessStaysTheSameOne(t *testing.T) {
 	defer p.dir.close()
 	must(t, os.Rename(filepath.Join(tr.dir, "7"), filepath.Join(tr.dir, "ended")))
 	tr.add(fake{pid: 7, start: 900, comm: "victim"})
-	if st, ok := s.stat(p); !ok || st.start != 5 {
+	if st, ok := s.stat(p); !ok || st.Start != 5 {
 		t.Errorf("got %+v, %v", st, ok)
 	}
 }

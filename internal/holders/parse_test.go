@@ -80,27 +80,6 @@ func TestWhatAProcessIsCalled(t *testing.T) {
 	}
 }
 
-func TestStat(t *testing.T) {
-	f := fake{pid: 7, parent: 3, start: 12345, comm: "a) (b S 9 9"}
-	if got, ok := parseStat([]byte(statText(f))); !ok || got != (stat{parent: 3, start: 12345}) {
-		t.Errorf("got %+v, %v", got, ok)
-	}
-	for _, bad := range []string{"", "7 (x", "7 (x) S 1 2 3", strings.Replace(statText(f), " 12345 ", " x ", 1), strings.Replace(statText(f), "S 3", "S -3", 1)} {
-		if _, ok := parseStat([]byte(bad)); ok {
-			t.Errorf("%q is taken", bad)
-		}
-	}
-	if got, ok := parseStatus([]byte("Name:\tx\nUid:\t1\t2\t3\t4\nVmSize:\t1 kB\nCapEff:\t0000000000080000\n")); !ok || got != (status{2, true, 1 << 19}) {
-		t.Errorf("got %+v, %v", got, ok)
-	}
-	if got, ok := parseStatus([]byte("Name:\tkthreadd\nUid:\t0\t0\t0\t0\n")); !ok || got.memory {
-		t.Errorf("a kernel thread has no memory: got %+v, %v", got, ok)
-	}
-	if _, ok := parseStatus([]byte("Name:\tx\n")); ok {
-		t.Error("without a uid it is nobody's")
-	}
-}
-
 const mountinfo = `22 1 8:1 / / rw - ext4 /dev/vda rw
 30 22 0:25 / /run rw - tmpfs tmpfs rw,size=1k
 31 22 0:30 / /proc rw - proc proc rw,hidepid=invisible
@@ -177,18 +156,6 @@ func FuzzCgroup(f *testing.F) {
 		}
 		if strings.Contains(at.unit+at.userUnit+at.container+at.pod, "/") {
 			t.Errorf("a path in a name: %+v", at)
-		}
-	})
-}
-
-func FuzzStat(f *testing.F) {
-	f.Add([]byte(statText(fake{pid: 1, parent: 2, start: 3, comm: "x"})))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if s, ok := parseStat(text); ok && s.parent < 0 {
-			t.Errorf("parent %d", s.parent)
-		}
-		if s, ok := parseStatus(text); ok && s.uid < 0 {
-			t.Errorf("uid %d", s.uid)
 		}
 	})
 }

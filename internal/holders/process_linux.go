@@ -8,27 +8,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// procfs is a directory in which each process has one of its own.
-type procfs struct{ fd int }
+// procDir is a directory in which each process has one of its own.
+type procDir struct{ fd int }
 
 // process is one process, held by its directory. What is opened below that belongs to this
 // very process, or fails once it has ended, though its number be used again: a pidfd
 // promises the same, and opens no files.
 type process struct {
 	pid int
-	dir procfs
+	dir procDir
 }
 
-func (p procfs) close() { _ = unix.Close(p.fd) }
+func (p procDir) close() { _ = unix.Close(p.fd) }
 
 // hold fails with what ended says if there is no such process.
-func (p procfs) hold(pid int) (process, error) {
+func (p procDir) hold(pid int) (process, error) {
 	fd, err := p.openat(strconv.Itoa(pid), unix.O_DIRECTORY|unix.O_PATH)
-	return process{pid, procfs{fd}}, err
+	return process{pid, procDir{fd}}, err
 }
 
 // openat opens to read and no more. Its errors are bare: whoever meets them knows the name.
-func (p procfs) openat(name string, flags int) (int, error) {
+func (p procDir) openat(name string, flags int) (int, error) {
 	for {
 		fd, err := unix.Openat(p.fd, name, unix.O_RDONLY|unix.O_CLOEXEC|flags, 0)
 		if !errors.Is(err, unix.EINTR) {
@@ -42,7 +42,7 @@ func (p procfs) openat(name string, flags int) (int, error) {
 const maxText = 8 << 20
 
 // text reads a file that has nothing of a program's own in it: never an environment.
-func (p procfs) text(name string) ([]byte, error) {
+func (p procDir) text(name string) ([]byte, error) {
 	fd, err := p.openat(name, 0)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (p procfs) text(name string) ([]byte, error) {
 }
 
 // link reads where a link of /proc leads.
-func (p procfs) link(name string, buf []byte) ([]byte, error) {
+func (p procDir) link(name string, buf []byte) ([]byte, error) {
 	n, err := unix.Readlinkat(p.fd, name, buf)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (p procfs) link(name string, buf []byte) ([]byte, error) {
 }
 
 // entries are the names in an open directory. buf is for the kernel's answers.
-func (p procfs) entries(buf []byte) (names []string, err error) {
+func (p procDir) entries(buf []byte) (names []string, err error) {
 	for {
 		n, err := unix.ReadDirent(p.fd, buf)
 		if errors.Is(err, unix.EINTR) {

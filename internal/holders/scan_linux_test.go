@@ -12,7 +12,7 @@ func (tr tree) scan() *scan {
 	fd, err := unix.Open(tr.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	must(tr.t, err)
 	w := wanted()
-	s := newScan(w, procfs{fd}, time.Now())
+	s := newScan(w, procDir{fd}, time.Now())
 	tr.t.Cleanup(s.proc.close)
 	return s
 }

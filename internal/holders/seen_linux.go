@@ -8,11 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/procfs"
 )
 
 // seen is one process that a look has come to know.
 type seen struct {
-	stat
+	procfs.Stat
 
 	pid     int
 	uid     int
@@ -37,21 +38,21 @@ func (s *scan) describe(p process) (who *seen, ok bool) {
 		return nil, false
 	}
 	text, _ := p.dir.text("status")
-	state, ok := parseStatus(text)
-	if !ok {
+	state, err := procfs.ParseStatus(text)
+	if err != nil {
 		return nil, false
 	}
 	groups, _ := p.dir.text("cgroup")
 	return &seen{
-		stat: st, pid: p.pid, uid: state.uid, user: s.users.name(state.uid), command: s.command(p),
-		started: s.boot.Add(time.Duration(st.start) * tick).Round(tick), //nolint:gosec // ages of a machine
+		Stat: st, pid: p.pid, uid: state.UID, user: s.users.name(state.UID), command: s.command(p),
+		started: s.boot.Add(time.Duration(st.Start) * procfs.Tick).Round(procfs.Tick), //nolint:gosec // ages of a machine
 		at:      s.places.of(groups),
 	}, true
 }
 
-func (s *scan) stat(p process) (stat, bool) {
+func (s *scan) stat(p process) (procfs.Stat, bool) {
 	text, _ := p.dir.text("stat")
-	return parseStat(text)
+	return procfs.ParseStat(text)
 }
 
 // command is what a process is called. Arguments are never looked at: others write secrets
@@ -97,12 +98,12 @@ func (s *scan) exporters() {
 // ancestor is the parent of a process. One that is younger only has the number of a
 // parent that has ended.
 func (s *scan) ancestor(child *seen) *seen {
-	if child.parent <= 0 {
+	if child.Parent <= 0 {
 		return nil
 	}
-	parent := s.seen[child.parent]
+	parent := s.seen[child.Parent]
 	if parent == nil {
-		p, err := s.proc.hold(child.parent)
+		p, err := s.proc.hold(child.Parent)
 		if err != nil {
 			return nil
 		}
@@ -111,10 +112,10 @@ func (s *scan) ancestor(child *seen) *seen {
 		if !ok {
 			return nil
 		}
-		parent = &seen{stat: st, pid: child.parent}
-		s.seen[child.parent] = parent
+		parent = &seen{Stat: st, pid: child.Parent}
+		s.seen[child.Parent] = parent
 	}
-	if parent.start > child.start {
+	if parent.Start > child.Start {
 		return nil
 	}
 	return parent

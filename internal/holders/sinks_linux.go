@@ -65,7 +65,7 @@ func (s *sinkScan) openFiles(pid int) {
 		}
 		return
 	}
-	dir := procfs{fd}
+	dir := procDir{fd}
 	defer dir.close()
 	var candidates []string
 	numbers, _ := dir.entries(s.dirents)

@@ -68,7 +68,7 @@ func (tr tree) add(f fake) {
 	tr.t.Helper()
 	dir := strconv.Itoa(f.pid) + "/"
 	tr.put(dir+"stat", statText(f))
-	tr.put(dir+"status", "Name:\tx\nUid:\t"+strings.Repeat(strconv.Itoa(f.uid)+"\t", 4)+"\nVmSize:\t 1 kB\n")
+	tr.put(dir+"status", "Name:\tx\nUid:\t"+strings.Repeat(strconv.Itoa(f.uid)+"\t", 4)+"\nVmSize:\t 1 kB\n"+statusRest)
 	tr.put(dir+"comm", f.comm+"\n")
 	tr.put(dir+"cgroup", f.cgroup)
 	tr.put(dir+"environ", environ(f.environ...))
@@ -76,6 +76,9 @@ func (tr tree) add(f fake) {
 		tr.link(dir+"exe", f.exe)
 	}
 }
+
+// statusRest is what else every process has in its status.
+const statusRest = "Gid:\t0\t0\t0\t0\nGroups:\t\nSigCgt:\t0000000000000000\nCapEff:\t0000000000000000\n"
 
 func statText(f fake) string {
 	after := make([]string, 50)

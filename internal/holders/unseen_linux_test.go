@@ -108,7 +108,7 @@ func TestWhatNobodyCouldHaveSeen(t *testing.T) {
 	tr = newTree(t) // its first process is of our own user
 	tr.put("self/mountinfo", "31 22 0:30 / "+tr.dir+" rw - proc proc rw,hidepid=2\n")
 	for caps, want := range map[string]int{"0000000000000000": 1, "0000000000080000": 0} {
-		tr.put("self/status", "Uid:\t0\t0\t0\t0\nCapEff:\t"+caps+"\n")
+		tr.put("self/status", "Uid:\t0\t0\t0\t0\n"+statusRest+"CapEff:\t"+caps+"\n")
 		if got := tr.look(wanted()).Unseen; len(got) != want {
 			t.Errorf("with %s: got %q", caps, got)
 		}

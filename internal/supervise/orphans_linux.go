@@ -1,7 +1,6 @@
 package supervise
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/signal"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/livekey/livekey/internal/procfs"
 )
 
 // orphanAge is how long a child of ours has to have been dead before it counts as one
@@ -48,7 +49,7 @@ func AdoptOrphans(ctx context.Context) {
 // the time of its start it does not.
 type corpse struct {
 	pid     int
-	started string // in ticks since the machine's start
+	started uint64 // in ticks since the machine's start
 }
 
 // bury waits for those that were dead before and still are, and returns who has died since.
@@ -74,14 +75,12 @@ func corpses(parent int) map[corpse]bool {
 		if err != nil {
 			continue // gone meanwhile
 		}
-		// The name in parentheses may have anything in it; what follows are numbers.
-		end := bytes.LastIndexByte(text, ')')
-		fields := bytes.Fields(text[end+1:])
-		if end < 0 || len(fields) < 20 || string(fields[0]) != "Z" || string(fields[1]) != strconv.Itoa(parent) {
+		s, ok := procfs.ParseStat(text)
+		if !ok || s.State != 'Z' || s.Parent != parent {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
-			found[corpse{pid, string(fields[19])}] = true
+			found[corpse{pid, s.Start}] = true
 		}
 	}
 	return found

@@ -120,7 +120,7 @@ func TestTheDeadThatNobodyWaitsForAreBuried(t *testing.T) {
 	if len(dead) == 0 {
 		t.Fatal("not found")
 	}
-	another := map[corpse]bool{{p.Pid, "another start"}: true}
+	another := map[corpse]bool{{p.Pid, 1}: true}
 	if left := bury(another); len(left) == 0 || gone(p.Pid) && !exists(p.Pid) {
 		t.Error("another process of the same number was buried")
 	}
