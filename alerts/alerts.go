@@ -53,6 +53,9 @@ type Data struct {
 	Actions  []string          `json:"actions,omitempty"`  // what to do, most useful first
 }
 
+// ResolvedBy is the evidence that says why an alert is over.
+const ResolvedBy = "resolved_by"
+
 // A Channel delivers alerts to one place. The engine retries and keeps the queue in
 // the journal; Send is called again with the same Alert until it returns nil. An error
 // wrapping ErrRefused is final: the receiver will never take this alert.

@@ -59,20 +59,24 @@ func (c console) Handle(ctx context.Context, r slog.Record) error {
 	return err
 }
 
-// unrepeated is r without what a line says in another way: the severity of an alert and
-// since when it is open, and the fingerprint of a version that has no other name.
+// unrepeated is r without what a line says in another way: the id of an alert, its severity
+// and since when it is open, and the fingerprint of a version that has no other name.
 func unrepeated(r slog.Record) slog.Record {
 	var version string
+	alert := false
 	r.Attrs(func(at slog.Attr) bool {
-		if at.Key == "version" {
+		switch at.Key {
+		case "version":
 			version = at.Value.String()
+		case "cause": // and key tell one alert from another
+			alert = true
 		}
 		return true
 	})
 	short := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(at slog.Attr) bool {
 		switch {
-		case at.Key == "severity", at.Key == "since":
+		case at.Key == "severity", at.Key == "since", at.Key == "id" && alert:
 		case at.Key == "fingerprint" && at.Value.String() == version:
 		default:
 			short.AddAttrs(at)

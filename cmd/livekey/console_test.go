@@ -33,7 +33,7 @@ func TestALineOnATerminalIsShort(t *testing.T) {
 			`INFO  version delivered source=vault version=7 fingerprint=f1`,
 		},
 		{"the level tells how severe an alert is", func() {
-			log.Error("alert opened", "cause", "key_dead", "severity", "critical", "since", "2026-11-23T22:25:16Z", "actions", []string{"a", "b"},
+			log.Error("alert opened", "id", "alr_1", "cause", "key_dead", "severity", "critical", "since", "2026-11-23T22:25:16Z", "actions", []string{"a", "b"},
 				slog.Group("evidence", "detail", "long"))
 		}, `ERROR alert opened source=vault cause=key_dead actions="a; b"`},
 		{

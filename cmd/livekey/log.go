@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/journald"
 	"github.com/livekey/livekey/internal/ui"
@@ -57,7 +58,8 @@ func forPeople(groups []string, at slog.Attr) slog.Attr {
 }
 
 // terse leaves out an alert's evidence, which fills a screen: it is for machines, and
-// `livekey status --output json` has it.
+// `livekey status --output json` has it. Why it is over stays: the summary still says what
+// was wrong.
 type terse struct{ slog.Handler }
 
 func (t terse) Handle(ctx context.Context, r slog.Record) error {
@@ -65,6 +67,12 @@ func (t terse) Handle(ctx context.Context, r slog.Record) error {
 	r.Attrs(func(at slog.Attr) bool {
 		if at.Key != "evidence" {
 			short.AddAttrs(at)
+			return true
+		}
+		for _, e := range at.Value.Resolve().Group() {
+			if e.Key == alerts.ResolvedBy {
+				short.AddAttrs(e)
+			}
 		}
 		return true
 	})

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/livekey/livekey/alerts"
+	logchannel "github.com/livekey/livekey/alerts/log"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/ui"
@@ -26,6 +28,20 @@ func TestALogLineSaysNothingTwiceAndNothingEmpty(t *testing.T) {
 				t.Errorf("got  %s\nwant …%s", got, want)
 			}
 		})
+	}
+}
+
+func TestALogLineSaysWhyAnAlertIsOver(t *testing.T) {
+	for _, format := range []config.LogFormat{"text", "json"} {
+		var out bytes.Buffer
+		a := &app{err: ui.New(&out)}
+		err := logchannel.New(a.logger(config.Log{Level: "info", Format: format})).Send(t.Context(), alerts.Alert{
+			Type: alerts.Resolved, Data: alerts.Data{Evidence: map[string]string{alerts.ResolvedBy: "it-is-refused", "detail": "long"}},
+		})
+		got := out.String()
+		if err != nil || !strings.Contains(got, "it-is-refused") || (format == "text") == strings.Contains(got, "long") {
+			t.Errorf("%v, %s", err, got)
+		}
 	}
 }
 

@@ -132,7 +132,7 @@ func (d *desk) resolve(subject string, cause key.Cause, reason string) {
 	if data.Evidence == nil {
 		data.Evidence = map[string]string{}
 	}
-	data.Evidence["resolved_by"] = reason
+	data.Evidence[alerts.ResolvedBy] = reason
 	data.Actions = nil
 	d.send(alerts.Resolved, data)
 	d.keep(d.store.Delete(kindAlert, id))
