@@ -64,7 +64,8 @@ func TestRevokedEarlyNamesWhoIsLeftBehind(t *testing.T) {
 		y.sights(false, app, worker)
 		o := y.open(key.RevokedEarly)
 		if o == nil || o.Severity != key.Critical || len(o.Affected) != 2 || o.Affected[0] != string(app) ||
-			!strings.Contains(o.Summary, string(worker)) || !strings.Contains(strings.Join(o.Actions, "\n"), "livekey who-has K") {
+			!strings.Contains(o.Summary, string(worker)) || !strings.Contains(strings.Join(o.Actions, "\n"), "livekey who-has K") ||
+			!strings.Contains(o.Actions[len(o.Actions)-1], "enable the old key again") {
 			t.Fatalf("told %+v", o)
 		}
 		y.sights(false, worker)

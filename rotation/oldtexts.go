@@ -40,7 +40,8 @@ func consumers(lists ...[]key.Consumer) []string {
 // namedAtMost is how many consumers a summary names; affected has all.
 const namedAtMost = 3
 
-func listed(names []string) string {
+// Listed is the first few of some names in a sentence, and how many more there are.
+func Listed(names []string) string {
 	if more := len(names) - namedAtMost; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:namedAtMost], ", "), more)
 	}
@@ -64,7 +65,7 @@ func (t *turn) overlapAlert(all []*Version) Open {
 	}
 	held := ""
 	if len(holders) > 0 {
-		held = "; seen with it: " + listed(holders)
+		held = "; seen with it: " + Listed(holders)
 		act = slices.Insert(act, 0, "restart who still has it: "+t.whoHas()+" names each, with the command")
 	}
 	return Open{
@@ -87,12 +88,15 @@ func (t *turn) revokedEarlyAlert(all []*Version) Open {
 	holders := consumers(seen...)
 	var what, act []string
 	if len(holders) > 0 {
-		what = append(what, "while "+listed(holders)+" still had it")
+		what = append(what, "while "+Listed(holders)+" still had it")
 		act = append(act, "restart them: "+t.whoHas()+" names each, with the command")
 	}
 	if behind {
 		what = append(what, "before every sink had its successor")
 		act = append(act, "see which sink is behind, and why: livekey status")
+	}
+	if len(act) > 0 {
+		act = append(act, "until that is done, enable the old key again at "+t.p.Provider+", if it lets you")
 	}
 	if len(what) == 0 {
 		what = append(what, "before everybody had its successor")

@@ -240,12 +240,12 @@ func TestWhoSeesLessResolvesNothing(t *testing.T) {
 
 func TestFewerOfTheSameUnseenIsNoLessSight(t *testing.T) {
 	watched(t, func(_ *testing.T, w *world, l *fakeLooker) {
-		l.blind(nil, "1 process of user root")
+		l.blind(nil, "1 process of user root: livekey may not read its environment")
 		l.has(unit("app.service", "v1"))
 		w.source.set("K", "v2")
 		pass(11 * time.Minute)
 		l.has()
-		l.blind(nil, "43 processes of user root")
+		l.blind(nil, "43 processes of user root: livekey may not read their environment")
 		pass(10 * time.Minute)
 		w.wantStory("opened holders_stale", "resolved holders_stale")
 	})

@@ -79,16 +79,8 @@ const (
 )
 
 func (k *keyRun) staleAlert(old []report.Holder, unseen []string) rotation.Open {
-	who := names(old)
-	many := "a consumer is"
-	if len(who) > 1 {
-		many = fmt.Sprintf("%d consumers are", len(who))
-	}
-	a := rotation.Open{
-		Cause: key.HoldersStale, Severity: key.Warning,
-		Summary:  fmt.Sprintf("%s: %s still seen with an old version, and every sink has the new one", k.Name, many),
-		Evidence: map[string]string{},
-	}
+	a := rotation.Open{Cause: key.HoldersStale, Severity: key.Warning, Evidence: map[string]string{}}
+	what := "an old version"
 	if old[0].Fingerprint != "" {
 		a.Evidence["fingerprint"] = old[0].Fingerprint
 	}
@@ -101,8 +93,10 @@ func (k *keyRun) staleAlert(old []report.Holder, unseen []string) rotation.Open 
 		}
 		if h.Stage == report.HeldDead {
 			a.Severity = key.Critical // it was started with what its issuer refuses
+			what = "an old version that " + k.Provider + " refuses"
 		}
 	}
+	a.Summary = fmt.Sprintf("%s: still seen with %s, though every sink has the new one: %s", k.Name, what, rotation.Listed(names(old)))
 	if len(a.Actions) > shownFixes {
 		a.Actions = append(a.Actions[:shownFixes], fmt.Sprintf("%d more: livekey who-has %s", len(a.Actions)-shownFixes, k.Name))
 	}
@@ -130,7 +124,7 @@ type shapes map[string]bool
 func shapeOf(unseen []string) shapes {
 	s := shapes{}
 	for _, line := range unseen {
-		line = strings.ReplaceAll(line, "processes", "process")
+		line = strings.NewReplacer("processes", "process", "read their", "read its").Replace(line)
 		s[strings.Map(func(r rune) rune {
 			if r >= '0' && r <= '9' {
 				return -1

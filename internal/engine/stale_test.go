@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,11 +56,12 @@ func TestADeadVersionInUseIsCritical(t *testing.T) {
 		}
 		return all
 	}
-	if a := k.staleAlert(held(1, report.HeldPrevious), nil); a.Severity != key.Warning || len(a.Evidence) > 0 {
+	if a := k.staleAlert(held(1, report.HeldPrevious), nil); a.Severity != key.Warning || len(a.Evidence) > 0 ||
+		strings.Contains(a.Summary, "refuses") || !strings.HasSuffix(a.Summary, ": "+names(held(1, report.HeldPrevious))[0]) {
 		t.Errorf("%+v", a)
 	}
 	a := k.staleAlert(held(13, report.HeldDead), []string{"x", "y"})
-	if a.Severity != key.Critical || a.Evidence[notSeen] != "x; y" {
+	if a.Severity != key.Critical || a.Evidence[notSeen] != "x; y" || !strings.Contains(a.Summary, " refuses") || !strings.HasSuffix(a.Summary, " and 10 more") {
 		t.Errorf("%+v", a)
 	}
 	if len(a.Actions) != shownFixes+1 || a.Actions[shownFixes] != "3 more: livekey who-has K" {

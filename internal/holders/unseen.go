@@ -40,11 +40,11 @@ func (u unseen) count(uid int) { u[uid]++ }
 func (u unseen) lines(names users) (lines []string) {
 	byName := func(a, b int) int { return cmp.Compare(names.name(a), names.name(b)) }
 	for _, uid := range slices.SortedFunc(maps.Keys(u), byName) {
-		n, whose := u[uid], "processes"
-		if n == 1 {
-			whose = "process"
+		what := "%d processes of user %s: livekey may not read their environment"
+		if u[uid] == 1 {
+			what = "%d process of user %s: livekey may not read its environment"
 		}
-		lines = append(lines, fmt.Sprintf("%d %s of user %s: livekey may not read their environment", n, whose, names.name(uid)))
+		lines = append(lines, fmt.Sprintf(what, u[uid], names.name(uid)))
 	}
 	return lines
 }

@@ -120,7 +120,7 @@ func TestUnseenIsCountedByUser(t *testing.T) {
 	u.count(7)
 	u.count(8)
 	u.count(7)
-	want := []string{"1 process of user ada: livekey may not read their environment", "2 processes of user postgres: livekey may not read their environment"}
+	want := []string{"1 process of user ada: livekey may not read its environment", "2 processes of user postgres: livekey may not read their environment"}
 	if got := u.lines(names); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
