@@ -12,6 +12,7 @@ import (
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/internal/trail"
 	"github.com/livekey/livekey/internal/ui"
 )
 
@@ -79,10 +80,10 @@ func (a *app) answerText(r report.Answer, now time.Time) error {
 	}
 	line(foundStyle[r.Verdict], "", "%s: %s: %s", r.Key, r.Verdict, r.Message)
 	if r.Fingerprint != "" {
-		line(ui.Plain, "  ", "delivered: version %s, fingerprint %s, asked about %s", r.Version, r.Fingerprint, ui.Age(now, r.CheckedAt))
+		line(ui.Plain, "  ", "delivered: version %s, asked %s", trail.Named(r.Version, r.Fingerprint), ui.Ago(now, r.CheckedAt))
 	}
 	for _, s := range r.Sinks {
-		line(ui.Plain, "  ", "in %s, written %s", s.Path, ui.Age(now, s.WrittenAt))
+		line(ui.Plain, "  ", "in %s, written %s", s.Path, ui.Ago(now, s.WrittenAt))
 	}
 	line(ui.Plain, "  ", "do: %s", r.Action)
 	return a.print(b.String())

@@ -31,6 +31,9 @@ func (a *app) whoHas() *cobra.Command {
 	output := outputFlag(cmd)
 	cmd.Flags().BoolVar(&pasted, "fingerprint-of-stdin", false, "who has the key on standard input")
 	cmd.RunE = act(func(ctx context.Context, args []string) error {
+		if pasted && len(args) > 0 { // it may be a version of another key
+			return misused("--fingerprint-of-stdin tells which key it is: leave NAME out")
+		}
 		daemon, err := a.daemon()
 		if err != nil {
 			return err

@@ -6,7 +6,6 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -46,7 +45,15 @@ type Approval struct {
 }
 
 // ErrNoSuchKey is all that somebody hears of a key that is not his, or is none.
-var ErrNoSuchKey = fmt.Errorf("no such key for you: %w", key.ErrNotFound)
+var ErrNoSuchKey error = noSuchKey{}
+
+type noSuchKey struct{}
+
+func (noSuchKey) Error() string {
+	return "no such key for you: who owns one of its sinks, or is in the group of one, may speak for it"
+}
+
+func (noSuchKey) Unwrap() error { return key.ErrNotFound }
 
 // BadRequest says what is wrong with a request.
 func BadRequest(why string) error { return &badRequest{why} }

@@ -75,7 +75,7 @@ func (resumeRequest) check() error { return nil }
 
 type badRequest struct{ why string }
 
-func (e *badRequest) Error() string { return "request: " + e.why }
+func (e *badRequest) Error() string { return e.why }
 
 // decode reads one JSON object and nothing after it. A field that nobody knows
 // is refused: it was meant to do something.

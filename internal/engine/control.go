@@ -10,6 +10,7 @@ import (
 
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/suggest"
 	"github.com/livekey/livekey/rotation"
 )
 
@@ -108,9 +109,22 @@ func (e *Engine) named(names []key.Name) ([]*keyRun, error) {
 	for _, name := range names {
 		k := e.keys[name]
 		if k == nil {
-			return nil, fmt.Errorf("key %s: %w: the config has no such key", name, key.ErrNotFound)
+			return nil, e.noSuch(name, "the config has no such key")
 		}
 		keys = append(keys, k)
 	}
 	return keys, nil
+}
+
+// noSuch is the error about a name that no key has, with the one that was probably meant.
+func (e *Engine) noSuch(name key.Name, why string) error {
+	known := make([]string, 0, len(e.keys))
+	for k := range e.keys {
+		known = append(known, string(k))
+	}
+	slices.Sort(known)
+	if meant := suggest.Nearest(string(name), known); meant != "" {
+		why += fmt.Sprintf("; did you mean %q?", meant)
+	}
+	return fmt.Errorf("key %s: %w: %s", name, key.ErrNotFound, why)
 }

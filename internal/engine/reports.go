@@ -163,6 +163,9 @@ func (e *Engine) spokenFor(by admin.Speaker, name string) (*keyRun, error) {
 			return k, nil
 		}
 	}
+	if by.Trusted {
+		return nil, e.noSuch(key.Name(name), "no key or variable of the config has this name")
+	}
 	return nil, admin.ErrNoSuchKey
 }
 

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/livekey/livekey/internal/key"
@@ -24,7 +23,7 @@ func (e *Engine) Rotations(name key.Name) (report.Rotations, error) {
 		}
 	}
 	if _, configured := e.keys[name]; name != "" && !configured && len(told.Rotations) == 0 {
-		return told, fmt.Errorf("key %s: %w: the config has no such key, and the journal no rotation of one", name, key.ErrNotFound)
+		return told, e.noSuch(name, "the config has no such key, and the journal no rotation of one")
 	}
 	slices.SortStableFunc(told.Rotations, func(a, b report.Rotation) int {
 		return cmp.Or(b.BeganAt.Compare(a.BeganAt), cmp.Compare(a.Key, b.Key), cmp.Compare(b.Number, a.Number))

@@ -205,6 +205,8 @@ func (k *keyRun) undelivered(only []string) string {
 		return ""
 	case c != nil && c.Hold == rotation.HoldNone:
 		return "being proved"
+	case c != nil && c.Hold == rotation.HoldDelivering:
+		return "being written"
 	case c != nil:
 		return fmt.Sprintf("version %s is held: %s (%s)", c.ID, c.Hold, c.Latest.Reason)
 	case state.Missing:

@@ -30,3 +30,6 @@ type Version struct {
 	Version     key.Version `json:"version,omitempty"`
 	Fingerprint string      `json:"fingerprint"`
 }
+
+// String names it for a person.
+func (v Version) String() string { return trail.Named(v.Version, v.Fingerprint) }

@@ -28,7 +28,16 @@ type Version struct {
 }
 
 // String names it for a person.
-func (v Version) String() string { return fmt.Sprintf("version %s (%s)", v.Version, v.Fingerprint) }
+func (v Version) String() string { return "version " + Named(v.Version, v.Fingerprint.String()) }
+
+// Named is a version with its fingerprint in the short form, once where the fingerprint is
+// all that it is known by: a file has no versions of its own.
+func Named(v key.Version, fingerprint string) string {
+	if string(v) == fingerprint || v == "" {
+		return fingerprint
+	}
+	return fmt.Sprintf("%s (%s)", v, fingerprint)
+}
 
 // Step is one fact of a rotation.
 type Step struct {

@@ -14,6 +14,18 @@ func Age(now, t time.Time) string {
 	return Span(now.Sub(t))
 }
 
+// Ago is Age in a sentence: "42s ago", "just now", "never" for the zero time.
+func Ago(now, t time.Time) string {
+	switch {
+	case t.IsZero():
+		return "never"
+	case now.Sub(t) < time.Second:
+		return "just now"
+	default:
+		return Age(now, t) + " ago"
+	}
+}
+
 // Span is d in one unit, rounded down.
 func Span(d time.Duration) string {
 	switch {
