@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,7 +67,10 @@ func (a *app) evidencePage(file string, name key.Name, all report.Rotations) err
 		return a.print(text)
 	}
 	if err := atomicfile.Write(file, []byte(text), atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}); err != nil {
-		return fmt.Errorf("write report: %w", err)
+		if errno, ok := errors.AsType[syscall.Errno](err); ok { // else it names a file that the writer never heard of
+			err = errno
+		}
+		return misused("write report %s: %w", file, err)
 	}
 	return a.say("%s: %s", file, counted(len(all.Rotations), "rotation"))
 }
@@ -84,7 +89,7 @@ func (a *app) rotationsText(all report.Rotations, now time.Time) error {
 		b.WriteString(a.out.Paint(stateStyles[r.State], string(r.State)) + a.out.Paint(ui.Faint, duration(r, now)) + "\n")
 		b.WriteString(a.out.Wrap(ui.Plain, "  ", "  ", versions(r)))
 		for _, s := range r.Steps {
-			first := fmt.Sprintf("  %s  %-9s  ", s.At.UTC().Format(time.DateTime), s.What)
+			first := fmt.Sprintf("  %s  %-9s  ", s.At.UTC().Format("2006-01-02 15:04:05Z"), s.What)
 			line := a.out.Wrap(stepStyles[s.What], first, strings.Repeat(" ", len(first)), stepText(s))
 			b.WriteString(strings.TrimRight(line, " \n") + "\n")
 		}
@@ -95,9 +100,7 @@ func (a *app) rotationsText(all report.Rotations, now time.Time) error {
 	return nil
 }
 
-func versions(r report.Rotation) string {
-	return fmt.Sprintf("%s (%s) → %s (%s)", r.From.Version, r.From.Fingerprint, r.To.Version, r.To.Fingerprint)
-}
+func versions(r report.Rotation) string { return r.From.String() + " → " + r.To.String() }
 
 // duration is how long a rotation took, or has taken so far.
 func duration(r report.Rotation, now time.Time) string {

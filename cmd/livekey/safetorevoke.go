@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -57,7 +56,7 @@ func (a *app) safetyText(s report.Safety, now time.Time) error {
 	if err := a.print(b.String()); err != nil {
 		return err
 	}
-	checks := ui.NewTable("check", "holds", "evidence")
+	checks := ui.NewTable("check", "ok", "evidence")
 	for _, c := range s.Checks {
 		checks.Row(ui.Text(c.What), holds(c.OK, c.Unknown), ui.Text(c.Detail))
 	}
@@ -76,17 +75,20 @@ func (a *app) safetyText(s report.Safety, now time.Time) error {
 			return err
 		}
 	}
-	b.Reset()
-	for _, h := range s.Holders {
-		b.WriteString(a.out.Wrap(ui.Warn, "", "  ", holderLine(h)))
+	if len(s.Holders) > 0 {
+		if err := a.print("\n"); err != nil {
+			return err
+		}
+		if err := a.out.Print(holdersTable(s.Name, s.Holders, now)); err != nil {
+			return err
+		}
 	}
-	for _, line := range s.Unseen {
-		b.WriteString(a.out.Wrap(ui.Faint, "", "  ", "not seen: "+line))
+	if len(s.Unseen) > 0 {
+		if err := a.print("\n"); err != nil {
+			return err
+		}
 	}
-	if b.Len() == 0 {
-		return nil
-	}
-	return a.print("\n" + b.String())
+	return a.unseen(s.Unseen)
 }
 
 // scopeLine is the first line: what the answer is about.
@@ -104,13 +106,16 @@ func scopeLine(s report.Safety) string {
 func safetyAnswer(s report.Safety) (ui.Style, string) {
 	what := "the previous version"
 	if s.Previous != nil {
-		what = fmt.Sprintf("version %s (%s)", s.Previous.Version, s.Previous.Fingerprint)
+		what = "version " + s.Previous.String()
+	}
+	if !s.RefusedSince.IsZero() {
+		what += ", which its issuer refuses already"
 	}
 	switch {
 	case s.Safe:
 		return ui.Good, fmt.Sprintf("%s: safe to revoke %s", s.Name, what)
 	case code(s.Exit) == unknown:
-		return ui.Warn, fmt.Sprintf("%s: nobody can tell whether %s may be revoked", s.Name, what)
+		return ui.Warn, fmt.Sprintf("%s: nobody can tell whether it is safe to revoke %s", s.Name, what)
 	default:
 		return ui.Bad, fmt.Sprintf("%s: not safe to revoke %s", s.Name, what)
 	}
@@ -137,16 +142,4 @@ func how(c report.InScope, now time.Time) string {
 		text = strings.TrimPrefix(text+": "+c.Detail, ": ")
 	}
 	return text
-}
-
-// holderLine is one holder of the previous version, and what ends it.
-func holderLine(h report.Holder) string {
-	who := cmp.Or(h.Command, h.Path, h.Kind)
-	if h.PID != 0 {
-		who += fmt.Sprintf(" (pid %d)", h.PID)
-	}
-	if h.Consumer != "" {
-		who += ", " + string(h.Consumer)
-	}
-	return "still held by " + who + ": " + cmp.Or(h.Fix, "restart it")
 }

@@ -110,7 +110,8 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 		say(ui.Faint, "older %s is %s (%s)", o.Fingerprint, o.Outcome, ui.Age(now, o.CheckedAt))
 	}
 	if h := k.Holders; h != nil && h.Older > 0 {
-		say(ui.Warn, "seen with an old version: %d, with the current: %d (%s); `livekey who-has %s`", h.Older, h.Current, ui.Age(now, h.LookedAt), k.Name)
+		say(ui.Warn, "seen with an old version: %d, with the current: %d (%s)", h.Older, h.Current, ui.Age(now, h.LookedAt))
+		lines = append(lines, ui.Cell{Text: "  -> livekey who-has " + string(k.Name)})
 	}
 	if k.SourceError != "" {
 		say(ui.Warn, "source: %s", k.SourceError)

@@ -92,7 +92,7 @@ func whoHolds(h report.Holder) string {
 	case h.Container != "":
 		return "container " + h.Container[:min(12, len(h.Container))]
 	default:
-		return cmp.Or(h.UserUnit, h.Unit, "-")
+		return cmp.Or(h.UserUnit, h.Unit)
 	}
 }
 
@@ -135,7 +135,12 @@ func (a *app) whoHasEnd(name key.Name, w report.WhoHas) error {
 	if err := a.print(a.out.Wrap(ui.Faint, "", "  ", "looked at "+processes(w.Processes))); err != nil {
 		return err
 	}
-	for _, line := range w.Unseen {
+	return a.unseen(w.Unseen)
+}
+
+// unseen says where nobody could look.
+func (a *app) unseen(lines []string) error {
+	for _, line := range lines {
 		if err := a.print(a.out.Wrap(ui.Warn, "", "  ", "not seen: "+line)); err != nil {
 			return err
 		}

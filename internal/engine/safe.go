@@ -143,6 +143,7 @@ func (q *audit) previous(old *rotation.Version) {
 	}
 	text := trailVersion(old).String() + ", replaced by " + trailVersion(q.state.Current).String()
 	if old.Rejections > 0 {
+		q.told.RefusedSince = old.RejectedFirst
 		text += "; its issuer refuses it since " + old.RejectedFirst.Format(time.RFC3339)
 	}
 	q.check("previous", yes, text)
@@ -238,7 +239,7 @@ func (q *audit) sight(old *rotation.Version, scan holders.Scan, err error) (seen
 		}
 	}
 	if len(q.told.Holders) > 0 {
-		q.check("holders", nope, "still held by "+strings.Join(names(q.told.Holders), ", "))
+		q.check("holders", nope, "still held by "+rotation.Listed(names(q.told.Holders)))
 	} else {
 		q.check("holders", yes, "nobody in sight holds the old version")
 	}
@@ -282,7 +283,7 @@ func (q *audit) scope(scan holders.Scan, seen []report.Holder, peers map[string]
 	}
 	switch {
 	case len(left) > 0:
-		q.check("scope", nope, "have not adopted the new version: "+strings.Join(left, ", "))
+		q.check("scope", nope, "without the new version: "+strings.Join(left, ", "))
 	case len(lost) > 0:
 		q.check("scope", untold, "nobody knows of: "+strings.Join(lost, ", "))
 	default:

@@ -122,6 +122,9 @@ func (p Page) rotation(w *writer, r report.Rotation) {
 }
 
 func version(v report.Version) markup {
+	if string(v.Version) == v.Fingerprint { // a file has no versions of its own
+		return element("span", "version", element("b", "", esc(v.Version)))
+	}
 	return element("span", "version", element("b", "", esc(v.Version)), " ", element("code", "", esc(v.Fingerprint)))
 }
 

@@ -19,7 +19,9 @@ type Safety struct {
 	Unseen   []string  `json:"unseen"`   // where nobody could look, in a line each
 	Previous *Version  `json:"previous"` // that may be revoked or not; null: there is none
 	Current  *Version  `json:"current,omitempty"`
-	AskedAt  time.Time `json:"asked_at"`
+	// RefusedSince is when its issuer began to refuse the previous version; zero: it does not.
+	RefusedSince time.Time `json:"refused_since,omitzero"`
+	AskedAt      time.Time `json:"asked_at"`
 }
 
 // InScope is one declared consumer.
