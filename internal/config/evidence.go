@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/livekey/livekey/internal/key"
 )
 
@@ -65,7 +67,9 @@ func (b *builder) buildPeers() {
 			continue
 		}
 		if !isProgram(spec.Exec) {
-			b.add(n.fault("exec", programRule, peerHint))
+			if !n.misshaped("exec", yaml.SequenceNode) {
+				b.add(n.fault("exec", programRule, peerHint))
+			}
 			continue
 		}
 		b.cfg.Peers[name] = Peer{Name: name, Exec: spec.Exec, Node: n}

@@ -105,6 +105,12 @@ func (n Node) has(field string) bool {
 	return true
 }
 
+// misshaped says whether a field has a value of another shape, of which Decode complains.
+func (n Node) misshaped(field string, shape yaml.Kind) bool {
+	at, ok := n.field(field)
+	return ok && !at.empty() && target(at.yaml).Kind != shape
+}
+
 // child is a field or entry of this node.
 func (n Node) child(name, value *yaml.Node) Node {
 	return Node{doc: n.doc, path: joinPath(n.path, name.Value), name: name, yaml: value}

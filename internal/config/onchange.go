@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -217,11 +216,11 @@ func (b *builder) stepAgrees(s Step) {
 	case StepSignal:
 		b.signalAgrees(s)
 	case StepExec:
-		if len(s.Argv) == 0 || !filepath.IsAbs(s.Argv[0]) {
+		if !isProgram(s.Argv) && !n.misshaped("exec", yaml.SequenceNode) {
 			b.add(n.fault("exec", "must be a list that begins with the absolute path of a program", "no shell reads it: [/usr/local/bin/reload, --now]"))
 		}
 	case StepHTTP:
-		if !b.required(n, "http.url", s.URL) {
+		if n.misshaped("http", yaml.MappingNode) || !b.required(n, "http.url", s.URL) {
 			break
 		}
 		b.hook(n, "http.url", s.URL)
@@ -229,7 +228,7 @@ func (b *builder) stepAgrees(s Step) {
 			b.absolute(n, "http.token_file", s.TokenFile)
 		}
 	}
-	if n.has("health") && b.required(n, "health.url", s.Health) {
+	if n.has("health") && !n.misshaped("health", yaml.MappingNode) && b.required(n, "health.url", s.Health) {
 		b.hook(n, "health.url", s.Health)
 	}
 	for _, t := range []struct {

@@ -40,11 +40,14 @@ func ParseConsumer(s string) (Consumer, error) {
 	if (kind == ConsumerPod || kind == ConsumerUserUnit || kind == ConsumerProcess) && !strings.Contains(strings.Trim(name, "/"), "/") {
 		return "", fmt.Errorf("%s: needs two names with a slash between them, such as %s", kind, examples[kind])
 	}
+	if (kind == ConsumerUnit || kind == ConsumerUserUnit) && !strings.HasSuffix(name, ".service") && !strings.HasSuffix(name, ".scope") {
+		return "", fmt.Errorf("%s: needs the name of a unit in full, such as %s", kind, examples[kind])
+	}
 	return Consumer(s), nil
 }
 
 var examples = map[string]string{
-	ConsumerPod: "pod:shop/api", ConsumerUserUnit: "user-unit:ada/app.service", ConsumerProcess: "process:ada/gunicorn",
+	ConsumerUnit: "unit:app.service", ConsumerPod: "pod:shop/api", ConsumerUserUnit: "user-unit:ada/app.service", ConsumerProcess: "process:ada/gunicorn",
 }
 
 // Kind is what stands before the colon.
