@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -187,6 +188,8 @@ func (e *Engine) speaksFor(k *keyRun, by admin.Speaker, named key.Consumer) (key
 	}
 	own := e.consumer(by.PID, by.UID)
 	switch {
+	case named == "" && carries(own):
+		return "", nil
 	case named == "" || named == own:
 		return own, nil
 	case own == "" && slices.Contains(k.Consumers, named):
@@ -196,6 +199,12 @@ func (e *Engine) speaksFor(k *keyRun, by admin.Speaker, named key.Consumer) (key
 	default:
 		return "", admin.BadRequest("consumer: you are " + string(own) + ", and speak for nobody else")
 	}
+}
+
+// carries says whether who speaks is a livekey that somebody runs in a shell: it brings the
+// word of another, whom nobody can see.
+func carries(c key.Consumer) bool {
+	return c.Kind() == key.ConsumerProcess && strings.HasSuffix(c.Name(), "/livekey")
 }
 
 // consumer is who a process belongs to, as far as anybody can see; "" if nobody can.

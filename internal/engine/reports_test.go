@@ -234,6 +234,7 @@ func TestForWhomSomebodySpeaks(t *testing.T) {
 		{"for himself by name", app, "unit:app.service", "unit:app.service"},
 		{"for nobody else", app, "unit:other.service", ""},
 		{"nor for one that is declared", app, "pod:shop/api", ""},
+		{"a livekey in a shell is no consumer", admin.Speaker{UID: 64001, PID: 12}, "", ""},
 		{"who is not seen, for one that is declared", stranger, "pod:shop/api", "pod:shop/api"},
 		{"who is not seen, for no other", stranger, "unit:app.service", ""},
 		{"who is not seen and says nothing, for nobody", stranger, "", ""},
@@ -246,6 +247,9 @@ func TestForWhomSomebodySpeaks(t *testing.T) {
 					o.Attribute = func(pid int, uid uint32) key.Consumer {
 						if pid == 11 && uid == 64001 {
 							return "unit:app.service"
+						}
+						if pid == 12 {
+							return "process:ada/livekey"
 						}
 						return ""
 					}
