@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/internal/ui"
+	"github.com/livekey/livekey/rotation"
 )
 
 // statusText prints a table of the keys, what is held, and the open alerts.
@@ -94,13 +96,16 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	if c := k.Candidate; c != nil {
 		text := fmt.Sprintf("candidate %s is %s", c.Fingerprint, verdict(c.Outcome, c.Reason).Text)
 		if c.HeldBy != "" {
-			text += ", held: " + c.HeldBy
+			text += ", held: " + cmp.Or(heldTexts[c.HeldBy], c.HeldBy)
 		}
 		text += fmt.Sprintf(" (%s)", ui.Age(now, c.Since))
 		if c.Detail != "" && (c.Outcome != key.Live || c.Reason != key.Valid) { // "accepted" is no reason to be held
 			text += ": " + c.Detail
 		}
 		say(ui.Warn, "%s", text)
+		if c.HeldBy == heldFailed {
+			lines = append(lines, ui.Cell{Text: "  -> mend them, then livekey approve " + string(k.Name)})
+		}
 	}
 	for _, o := range k.Older {
 		if o.Unwatched {
@@ -138,6 +143,14 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 		say(ui.Warn, "%s", text)
 	}
 	return lines
+}
+
+// heldFailed is why a version is held that no alert tells of: the one before is back, and lives.
+const heldFailed = string(rotation.HoldFailed)
+
+// heldTexts are reasons that a word does not tell.
+var heldTexts = map[string]string{
+	heldFailed: "its consumers did not come back with it", string(rotation.HoldDelivering): "it is being written",
 }
 
 // adopted says how many consumers are known to have the current version, and names who has not.

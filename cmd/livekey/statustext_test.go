@@ -58,6 +58,9 @@ func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
 		{"who has adopted a version is counted", report.Status{Keys: []report.Key{{Name: "A", Current: live, Adoption: []report.Adoption{
 			{Consumer: "unit:a", Stage: key.StageCurrent}, {Consumer: "unit:b", Stage: key.StagePrevious, Fingerprint: "0123456789ab"},
 		}}}}, "A: adopted by 1 of 2 consumers: unit:b has 0123456789ab\n", "unit:a has"},
+		{"what consumers failed on says how it goes on", report.Status{Keys: []report.Key{{Name: "A", Current: live, Candidate: &report.Candidate{
+			Fingerprint: "0123456789ab", Outcome: key.Live, Reason: key.Valid, HeldBy: "failed",
+		}}}}, "held: its consumers did not come back with it (-)\n  -> mend them, then livekey approve A\n", "held: failed"},
 		{"a log that cannot be read is named", report.Status{Keys: []report.Key{{Name: "A", Current: live, UnreadLogs: []string{"file /x: no such file"}}}}, "A: refusals are not seen in file /x: no such file\n", "adopted"},
 		{"what a summary says is not said again", report.Status{Alerts: []alerts.Data{missing}}, "A: nothing (read /a: not found)\n", "\n  read /a"},
 	} {

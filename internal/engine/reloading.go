@@ -155,19 +155,35 @@ func (r *reloads) stopped(ctx context.Context, rd round, at int, err error) {
 }
 
 func (r *reloads) alert(rd round, who string, left []string, untold bool, err error) {
-	summary := fmt.Sprintf("sink %s: %s did not come back with what changed; the rest are left alone", r.s.Name, who)
-	if untold {
-		summary = fmt.Sprintf("sink %s: %s could not be told of what changed, and goes on with what it has", r.s.Name, who)
+	keys := strings.Join(texts(rd.change.Keys), " ")
+	reverts := r.Revert && !untold && !rd.reverted
+	what := "the new " + rotation.Listed(texts(rd.change.Keys))
+	if rd.reverted {
+		what = "the version before of " + rotation.Listed(texts(rd.change.Keys))
 	}
-	actions := []string{"then tell them again: livekey refresh " + strings.Join(texts(rd.change.Keys), " ")}
+	rest := ""
+	if len(left) > 0 {
+		rest = "; the rest are left alone"
+	}
+	summary := fmt.Sprintf("sink %s: %s did not come back with %s%s: %v", r.s.Name, who, what, rest, err)
+	actions := []string{"see why " + who + " did not come back, and mend it"}
 	if unit, ok := strings.CutPrefix(who, "unit "); ok {
-		actions = append([]string{"see what it says: systemctl status " + unit + "; journalctl -u " + unit + " -n 50"}, actions...)
+		actions = []string{"see what it says: systemctl status " + unit + "; journalctl -u " + unit + " -n 50"}
+	}
+	switch {
+	case untold:
+		summary = fmt.Sprintf("sink %s: %s could not be told of %s, and goes on with what it has: %v", r.s.Name, who, what, err)
+		actions = []string{"mend what is in the way; livekey tries again by itself", "or now: livekey refresh " + keys}
+	case reverts:
+		actions = append(actions, "then deliver the new version again: livekey approve "+strings.Join(texts(rd.change.Keys), "; livekey approve "))
+	default:
+		actions = append(actions, "then tell them again: livekey refresh "+keys)
 	}
 	evidence := map[string]string{
 		"sink": r.s.Name, "path": r.s.Path, "consumer": who, "detail": err.Error(),
 		"told": orNobody(rd.done), "left_alone": orNobody(left),
 	}
-	if r.Revert && !untold && !rd.reverted {
+	if reverts {
 		evidence["on_failure"] = "revert: the version before is delivered again, if it still lives"
 	}
 	r.s.e.alerts.open(r.s.subject(), "", "", r.s.affected(), rotation.Open{
@@ -214,7 +230,7 @@ func (r *reloads) ended(ctx context.Context, rd round) {
 
 func resolvedBy(rd round) string {
 	if rd.reverted {
-		return "the version before is delivered again, and those who were told of the other one came back"
+		return "the version before is delivered again, and those who were told of the other one came back; that is held until livekey approve"
 	}
 	return "its consumers were told, and came back"
 }

@@ -146,7 +146,7 @@ func TestUnitsAreToldThroughPolkit(t *testing.T) {
 			t.Errorf("reader %d was restarted behind the one that failed", n)
 		}
 	}
-	if log := w.run("journalctl", "--no-pager", "-q", "-u", "livekey"); !strings.Contains(log, "reader@4.service did not come back with what changed") {
+	if log := w.run("journalctl", "--no-pager", "-q", "-u", "livekey"); !strings.Contains(log, "reader@4.service did not come back with the new ") {
 		t.Errorf("the log does not tell of it:\n%s", log)
 	}
 
