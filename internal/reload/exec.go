@@ -36,5 +36,5 @@ func (p Program) Reload(ctx context.Context, c Change) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "run", p.Health.ask(ctx)
+	return "ran", p.Health.ask(ctx)
 }

@@ -81,7 +81,7 @@ func (s Signal) Reload(ctx context.Context, _ Change) (string, error) {
 	if sent == 0 {
 		return "not running: left alone", nil
 	}
-	return fmt.Sprintf("SIG%s to %d", s.Signal, sent), s.Health.ask(ctx)
+	return fmt.Sprintf("SIG%s to %s", s.Signal, processes(sent)), s.Health.ask(ctx)
 }
 
 // find holds the processes.
@@ -111,3 +111,10 @@ var errGone = errors.New("it has ended")
 
 // hideUnasked takes ErrUnasked out of what err wraps: others were told already.
 func hideUnasked(err error) error { return errors.New(err.Error()) }
+
+func processes(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
+}

@@ -80,7 +80,7 @@ func TestASignalReachesTheProcessThatIsNamed(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			s.Signal, s.Settle, s.Timeout = "HUP", quick, time.Second
 			result, err := s.Reload(t.Context(), Change{})
-			if err != nil || result != "SIGHUP to 1" {
+			if err != nil || result != "SIGHUP to 1 process" {
 				t.Fatalf("%q, %v", result, err)
 			}
 			c.hears(t, "heard")
@@ -93,7 +93,7 @@ func TestEveryProcessOfTheNameIsSignaled(t *testing.T) {
 	a, b := spawn(t, name, `trap "echo heard" USR1`), spawn(t, name, `trap "echo heard" USR1`)
 	other := spawn(t, name+"x", `trap "echo heard; exit" USR1`)
 	result, err := (Signal{Signal: "USR1", Process: name, Settle: quick}).Reload(t.Context(), Change{})
-	if err != nil || result != "SIGUSR1 to 2" {
+	if err != nil || result != "SIGUSR1 to 2 processes" {
 		t.Fatalf("%q, %v", result, err)
 	}
 	a.hears(t, "heard")

@@ -36,7 +36,7 @@ func script(t *testing.T, text string) string {
 func TestAProgramLearnsNamesAndFingerprints(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	p := Program{Command: command.Command{Argv: []string{script(t, `env | sort > "$1"`), out}, Timeout: 10 * time.Second}}
-	if result, err := p.Reload(t.Context(), change); err != nil || result != "run" {
+	if result, err := p.Reload(t.Context(), change); err != nil || result != "ran" {
 		t.Fatalf("%q, %v", result, err)
 	}
 	got, err := os.ReadFile(out)
