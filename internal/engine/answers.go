@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -42,7 +43,7 @@ func (q *Inquiry) Answer() report.Answer {
 		a.Action = "make a new key at " + k.Provider + " and put it where the old one is stored; livekey delivers it by itself"
 	default:
 		a.Verdict = report.Unknown
-		a.Message = fmt.Sprintf("nobody can say whether %s accepts it: %s", k.Provider, v.Reason)
+		a.Message = fmt.Sprintf("nobody can say whether %s accepts it: %s", k.Provider, cmp.Or(v.Detail, string(v.Reason)))
 		a.Action = "try again in a minute; what is delivered stays"
 		if v.Reason == key.NoProvider {
 			a.Message = "no issuer can be asked about this key"
@@ -60,7 +61,7 @@ func (q *Inquiry) lives(a *report.Answer, state rotation.State) {
 	older, fix := q.older(state)
 	if c.Fingerprint != q.before || older != "" || len(state.Older) > 0 && now().Sub(c.Delivered) < q.k.Policy.Grace {
 		a.Verdict = report.New
-		a.Message = fmt.Sprintf("a newer version is delivered since %s, and %s accepts it", c.Delivered.Format(time.RFC3339), q.k.Provider)
+		a.Message = fmt.Sprintf("a newer version was delivered at %s, and %s accepts it", c.Delivered.Format(time.RFC3339), q.k.Provider)
 		a.Action = "let the consumer read it again: restart it, or reload it if it reads the file itself"
 	}
 	if older != "" {
