@@ -58,7 +58,7 @@ func TestAtTheFourthOfTenThatFailsTheRestAreLeftAlone(t *testing.T) {
 			}
 		}
 
-		if a := open[0]; a.Summary != "sink env: unit u4 did not come back with the new K; the rest are left alone: "+errCrash.Error() ||
+		if a := open[0]; a.Summary != "sink app: unit u4 did not come back with the new K; the rest are left alone: "+errCrash.Error() ||
 			!slices.Equal(a.Actions, []string{"see what it says: systemctl status u4; journalctl -u u4 -n 50", "then tell them again: livekey refresh K"}) {
 			t.Errorf("%q, %q", a.Summary, a.Actions)
 		}
