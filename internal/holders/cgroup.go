@@ -80,7 +80,10 @@ func parseGroup(path string) (at place) {
 	users, inside, pods := false, false, false // in a user's manager; in a unit of the machine; below kubepods
 	for name := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == ':' && strings.Contains(path, "kubepods") }) {
 		pods = pods || strings.Contains(name, "kubepods")
-		if m := podSlice.FindStringSubmatch(name); m != nil {
+		if users { // who may call his own groups a pod's
+			pods = false
+		}
+		if m := podSlice.FindStringSubmatch(name); m != nil && pods {
 			at.pod = strings.ReplaceAll(m[1], "_", "-")
 			continue
 		}
@@ -108,8 +111,9 @@ func parseGroup(path string) (at place) {
 	return at
 }
 
-// isUnit says whether a group is that of a unit that has processes.
-func isUnit(name string) bool {
-	i := strings.LastIndexByte(name, '.')
-	return i > 0 && slices.Contains([]string{"service", "scope", "socket", "mount", "swap"}, name[i+1:])
-}
+// unitGroup is the name of a unit that has processes, of the letters that systemd knows. Whoever
+// was given a part of the tree, as every user is, makes groups of any name in it.
+var unitGroup = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]+\.(service|scope|socket|mount|swap)$`)
+
+// isUnit says whether a group is that of a unit.
+func isUnit(name string) bool { return len(name) <= 255 && unitGroup.MatchString(name) }

@@ -3,26 +3,30 @@ package holders
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Fix says what ends a sighting of an old version: a command where there is one that
 // does, else what to do. sink is a path that has the key, for those who should read it
-// there; all is what the same look saw. It holds names, never a value.
+// there; all is what the same look saw. It holds names, never a value; whoever owns what was
+// seen chose them, so that each stands in it as one word of a shell, whatever is in it.
 //
 // It never says to start anything again that would get the same environment: whoever
 // passes the old one on comes first.
 func Fix(s Sighting, all []Sighting, sink string) string {
 	switch s.Kind {
 	case InFile:
-		return fmt.Sprintf("take the key out of %s, and have its reader use %s", s.Path, orSink(sink))
+		return fmt.Sprintf("take the key out of %s, and have its reader use %s", word(s.Path), orSink(sink))
 	case InUnit:
 		return unitBlock(s, sink)
 	case InManager:
-		return systemctl(s) + " unset-environment " + s.Variable
+		return systemctl(s) + " unset-environment " + word(s.Variable)
 	case OneFile:
-		return fmt.Sprintf("mount the folder %s, not the single file, then %s", filepath.Dir(s.Path), recreate(s))
+		return fmt.Sprintf("mount the folder %s, not the single file, then %s", word(filepath.Dir(s.Path)), recreate(s))
 	case OldInode:
 		return again(s)
 	default:
@@ -45,7 +49,7 @@ func started(s Sighting, all []Sighting, sink string) string {
 	case len(s.Exporters) > 0:
 		return exported(s)
 	case shells[program(s.Command)]:
-		return fmt.Sprintf("open a new shell: this one (pid %d, %s) still exports %s", s.PID, program(s.Command), s.Variable)
+		return fmt.Sprintf("open a new shell: this one (pid %d, %s) still exports %s", s.PID, program(s.Command), word(s.Variable))
 	default:
 		return again(s)
 	}
@@ -75,13 +79,13 @@ func again(s Sighting) string {
 	case s.Pod != "":
 		return recreate(s)
 	case s.Container != "":
-		return "docker restart " + short(s.Container)
+		return "docker restart " + word(short(s.Container))
 	case service(s.UserUnit):
-		return fmt.Sprintf("%s restart %s", systemctl(s), s.UserUnit)
+		return fmt.Sprintf("%s restart %s", systemctl(s), word(s.UserUnit))
 	case s.UserUnit == "" && service(s.Unit):
-		return "systemctl restart " + s.Unit
+		return "systemctl restart " + word(s.Unit)
 	default:
-		return fmt.Sprintf("restart %s (pid %d)", s.Command, s.PID)
+		return fmt.Sprintf("restart %s (pid %d)", word(s.Command), s.PID)
 	}
 }
 
@@ -90,11 +94,11 @@ func recreate(s Sighting) string {
 	namespace, pod, named := strings.Cut(s.Pod, "/")
 	switch {
 	case named:
-		return fmt.Sprintf("kubectl delete pod -n %s %s", namespace, pod)
+		return fmt.Sprintf("kubectl delete pod -n %s %s", word(namespace), word(pod))
 	case s.Pod != "":
-		return fmt.Sprintf("kubectl rollout restart the workload of the pod with uid %s", s.Pod)
+		return fmt.Sprintf("kubectl rollout restart the workload of the pod with uid %s", word(s.Pod))
 	case s.Container != "":
-		return fmt.Sprintf("make container %s anew (docker compose up -d --force-recreate): docker restart keeps its environment", short(s.Container))
+		return fmt.Sprintf("make container %s anew (docker compose up -d --force-recreate): docker restart keeps its environment", word(short(s.Container)))
 	default:
 		return again(s)
 	}
@@ -111,29 +115,29 @@ func unitBlock(s Sighting, sink string) string {
 		where = s.Path
 	}
 	return fmt.Sprintf("replace %s in Environment= of %s by EnvironmentFile=%s, then %s daemon-reload, %s restart %s",
-		s.Variable, where, orSink(sink), systemctl(s), systemctl(s), unit)
+		word(s.Variable), word(where), orSink(sink), systemctl(s), systemctl(s), word(unit))
 }
 
 // passers are programs that pass their environment on to what they start, by name, and
 // how each is made to stop that. A shell's is what its own user sees of it.
 var passers = map[string]func(s Sighting, e Exporter) string{
 	"tmux": func(s Sighting, _ Exporter) string {
-		return fmt.Sprintf("tmux set-environment -gu %s, then tmux respawn-pane -k in each pane that has it", s.Variable)
+		return fmt.Sprintf("tmux set-environment -gu %s, then tmux respawn-pane -k in each pane that has it", word(s.Variable))
 	},
 	"screen": func(s Sighting, _ Exporter) string {
-		return fmt.Sprintf("screen -X unsetenv %s, then open a new window", s.Variable)
+		return fmt.Sprintf("screen -X unsetenv %s, then open a new window", word(s.Variable))
 	},
 	"pm2": func(s Sighting, _ Exporter) string {
-		return fmt.Sprintf("load the new key into your shell, then pm2 restart %s --update-env", s.Command)
+		return fmt.Sprintf("load the new key into your shell, then pm2 restart %s --update-env", word(s.Command))
 	},
 	"supervisord": func(_ Sighting, e Exporter) string {
 		return fmt.Sprintf("restart supervisord (pid %d): it passes its own environment on, whatever supervisorctl restarts", e.PID)
 	},
 	"systemd": func(s Sighting, e Exporter) string {
 		if e.PID == 1 {
-			return fmt.Sprintf("systemctl unset-environment %s, then restart %s (pid %d)", s.Variable, s.Command, s.PID)
+			return fmt.Sprintf("systemctl unset-environment %s, then restart %s (pid %d)", word(s.Variable), word(s.Command), s.PID)
 		}
-		return fmt.Sprintf("systemctl --user%s unset-environment %s, then restart %s (pid %d)", machine(s), s.Variable, s.Command, s.PID)
+		return fmt.Sprintf("systemctl --user%s unset-environment %s, then restart %s (pid %d)", machine(s), word(s.Variable), word(s.Command), s.PID)
 	},
 }
 
@@ -151,9 +155,9 @@ func exported(s Sighting) string {
 		return fix(s, e)
 	}
 	if shells[name] {
-		return fmt.Sprintf("open a new shell and start %s there: this one (pid %d, %s) still exports %s", s.Command, e.PID, name, s.Variable)
+		return fmt.Sprintf("open a new shell and start %s there: this one (pid %d, %s) still exports %s", word(s.Command), e.PID, name, word(s.Variable))
 	}
-	return fmt.Sprintf("restart %s (pid %d): it passes the old key on to what it starts", e.Command, e.PID)
+	return fmt.Sprintf("restart %s (pid %d): it passes the old key on to what it starts", word(e.Command), e.PID)
 }
 
 // program is the name by which a program is known: "tmux: server" and "PM2 v5.4" carry more.
@@ -175,7 +179,7 @@ func machine(s Sighting) string {
 	if s.User == "" {
 		return ""
 	}
-	return " -M " + s.User + "@"
+	return " -M " + word(s.User+"@")
 }
 
 // service says whether a unit is restarted as one. A session's scope is not, and a
@@ -191,5 +195,22 @@ func orSink(sink string) string {
 	if sink == "" {
 		return "a sink of livekey"
 	}
-	return sink
+	return word(sink)
+}
+
+// noWord stands for a name that no command can be given: no shell takes it for a command either.
+const noWord = "(a name that no command takes)"
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*$`)
+
+// word is a name as a shell takes it for one word, and a program for no option.
+func word(name string) string {
+	switch {
+	case plainWord.MatchString(name):
+		return name
+	case name == "", name[0] == '-', strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }):
+		return noWord
+	default:
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
 }
