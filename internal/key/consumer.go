@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Consumer is who uses a key, as a config declares it and a scan finds it: a kind, a
@@ -34,7 +36,7 @@ func ParseConsumer(s string) (Consumer, error) {
 	if !ok || !slices.Contains(consumerKinds, kind) {
 		return "", fmt.Errorf("must begin with one of %s, and a colon: unit:app.service", strings.Join(consumerKinds, ", "))
 	}
-	if name == "" || len(name) > 253 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+	if name == "" || len(name) > 253 || strings.ContainsFunc(name, invisible) {
 		return "", fmt.Errorf("%s: needs a name of 1 to 253 visible characters behind the colon", kind)
 	}
 	if (kind == ConsumerPod || kind == ConsumerUserUnit || kind == ConsumerProcess) && !strings.Contains(strings.Trim(name, "/"), "/") {
@@ -49,6 +51,9 @@ func ParseConsumer(s string) (Consumer, error) {
 var examples = map[string]string{
 	ConsumerUnit: "unit:app.service", ConsumerPod: "pod:shop/api", ConsumerUserUnit: "user-unit:ada/app.service", ConsumerProcess: "process:ada/gunicorn",
 }
+
+// invisible is what moves a cursor, turns the direction of writing, or shows nothing.
+func invisible(r rune) bool { return r == utf8.RuneError || unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
 // Kind is what stands before the colon.
 func (c Consumer) Kind() string { kind, _, _ := strings.Cut(string(c), ":"); return kind }

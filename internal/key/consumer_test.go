@@ -11,6 +11,7 @@ func TestConsumersAreAKindAndAName(t *testing.T) {
 		"unit:app.service": true, "pod:shop/api": true, "host:web-2": true, "container:3f2a": true,
 		"user-unit:ada/app.service": true, "process:ada/gunicorn": true,
 		"": false, "app.service": false, "unit:": false, "service:app": false, "unit:a b": false, "unit:a\nb": false,
+		"host:\u009b31mred": false, "host:a\u202eb": false, "host:a\xffb": false, "host:a\u00a0b": false, "process:ada/größe": true,
 		"pod:api": false, "unit:app": false, "user-unit:ada/app": false, "unit:session-3.scope": true, "pod:/api": false, "process:gunicorn": false,
 	} {
 		c, err := key.ParseConsumer(text)

@@ -29,6 +29,53 @@ func TestTheUnitsExposeLittle(t *testing.T) {
 	}
 }
 
+// CAP_SYS_PTRACE is for reading environments: with these calls it would be for anything.
+func TestTheServiceThatLooksCannotReachIntoAProcess(t *testing.T) {
+	need.All(t, "who looks into every process changes none", need.Linux, need.Program("systemd-analyze"))
+	text, err := os.ReadFile("../../systemd/livekey-holders.service")
+	must(t, err)
+	allowed := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		filter, ok := strings.CutPrefix(strings.TrimSpace(line), "SystemCallFilter=")
+		if !ok {
+			continue
+		}
+		names, denied := strings.CutPrefix(filter, "~")
+		for name := range strings.FieldsSeq(names) {
+			for _, call := range calls(t, name) {
+				allowed[call] = !denied
+			}
+		}
+	}
+	if !allowed["openat"] || !allowed["readlinkat"] {
+		t.Fatal("it could not read /proc: the lines were not understood")
+	}
+	for _, call := range []string{
+		"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp", "perf_event_open",
+		"open_by_handle_at", "userfaultfd", "mount", "setuid", "bpf",
+	} {
+		if allowed[call] {
+			t.Errorf("%s is allowed", call)
+		}
+	}
+}
+
+// calls are those of a group, or the call itself.
+func calls(t *testing.T, name string) (all []string) {
+	t.Helper()
+	if !strings.HasPrefix(name, "@") {
+		return []string{name}
+	}
+	out, err := exec.Command("systemd-analyze", "syscall-filter", name).Output()
+	must(t, err)
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); line != "" && line != name && line[0] != '#' {
+			all = append(all, calls(t, line)...)
+		}
+	}
+	return all
+}
+
 func TestSystemdUnderstandsEveryLine(t *testing.T) {
 	w := newWorld(t, "livekey installs as a service")
 	if out := w.run("systemd-analyze", "verify", "livekey.service", "livekey-holders.service", "livekey-holders.socket"); out != "" {
