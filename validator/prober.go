@@ -25,8 +25,8 @@ const (
 	Report                   // a consumer saw a 401
 )
 
-// defaultBudget is how many calls a key may cost in a day.
-const defaultBudget = 500
+// DefaultBudget is how many calls a key may cost in a day.
+const DefaultBudget = 500
 
 // callTimeout bounds one call and its control, should a Checker not do so itself.
 const callTimeout = 30 * time.Second
@@ -41,7 +41,7 @@ type Request struct {
 	Checker  Checker
 	Material proof.Material
 	Purpose  Purpose
-	Budget   int           // calls of Key a day, 0: defaultBudget
+	Budget   int           // calls of Key a day, 0: DefaultBudget
 	MaxAge   time.Duration // a live verdict this young is as good as a new one; 0: none is
 }
 
@@ -257,7 +257,7 @@ func explain(ctx context.Context, r Request) Answer {
 func exhausted(r Request, now, at time.Time) key.Verdict {
 	limit := r.Budget
 	if limit == 0 {
-		limit = defaultBudget
+		limit = DefaultBudget
 	}
 	return key.Verdict{
 		Reason: key.NotYetAsked,
@@ -271,7 +271,7 @@ func exhausted(r Request, now, at time.Time) key.Verdict {
 
 func (p *Prober) budget(name key.Name, limit int) *budget {
 	if limit == 0 {
-		limit = defaultBudget
+		limit = DefaultBudget
 	}
 	b := p.budgets[name]
 	if b == nil || b.limit != limit { // another limit starts the day anew

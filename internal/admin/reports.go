@@ -2,9 +2,11 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/livekey/livekey/internal/key"
@@ -67,7 +69,11 @@ func (s *Server) unauthorized(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.o.Daemon.Unauthorized(r.Context(), s.speaker(r.Context()), req, wait)
+	by, err := s.speaker(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return s.o.Daemon.Unauthorized(r.Context(), by, req, wait)
 }
 
 func (s *Server) adopted(r *http.Request) (any, error) {
@@ -75,16 +81,25 @@ func (s *Server) adopted(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.o.Daemon.Adopted(s.speaker(r.Context()), req)
+	by, err := s.speaker(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return s.o.Daemon.Adopted(by, req)
 }
 
-// speaker is who sent a request.
-func (s *Server) speaker(ctx context.Context) Speaker {
+// speaker is who sent a request. Who has connected and ended, and left the connection to
+// another, is nobody: no one could see any more who it was.
+func (s *Server) speaker(ctx context.Context) (Speaker, error) {
 	p, known := ctx.Value(peerKey{}).(peercred.Cred)
 	if !known {
-		return Speaker{UID: ^uint32(0), GID: ^uint32(0)}
+		return Speaker{UID: ^uint32(0), GID: ^uint32(0)}, nil
 	}
-	return Speaker{Trusted: !s.public || p.UID == 0, UID: p.UID, GID: p.GID, Groups: p.Groups, PID: p.PID}
+	by := Speaker{Trusted: !s.public || p.UID == 0, UID: p.UID, GID: p.GID, Groups: p.Groups, PID: p.PID}
+	if !by.Trusted && by.PID != 0 && errors.Is(syscall.Kill(by.PID, 0), syscall.ESRCH) {
+		return by, &badRequest{"the process that connected has ended: ask from one that waits for the answer"}
+	}
+	return by, nil
 }
 
 func (r Unauthorized) check() error {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/peercred"
 	"github.com/livekey/livekey/internal/report"
 )
 
@@ -220,4 +222,34 @@ func FuzzReport(f *testing.F) {
 			t.Fatalf("%+v became %+v, %v", r, same, err)
 		}
 	})
+}
+
+// The kernel tells of who connected. Who hands the connection on and ends is nobody that
+// anybody could look at: then any process of the sink's group could speak for another.
+func TestWhoHasEndedSpeaksForNobody(t *testing.T) {
+	gone := exec.Command("/bin/true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		rule string
+		from peercred.Cred
+		want int
+	}{
+		{"who has ended is refused", peercred.Cred{UID: 64001, PID: gone.Process.Pid}, 400},
+		{"who is there is heard", peercred.Cred{UID: 64001, PID: os.Getpid()}, 200},
+		{"who is in another place is heard", peercred.Cred{UID: 64001}, 200},
+		{"root is", peercred.Cred{PID: gone.Process.Pid}, 200},
+	} {
+		for path, body := range map[string]string{
+			"/v1/adopted": `{"key":"GOOD","version":"1"}`, "/v1/unauthorized": `{"key":"GOOD"}`,
+		} {
+			w := httptest.NewRecorder()
+			r := call("POST", path, body, Header, "1")
+			reportHandler(&fakeDaemon{}).ServeHTTP(w, r.WithContext(context.WithValue(t.Context(), peerKey{}, c.from)))
+			if w.Code != c.want {
+				t.Errorf("%s: %s answers %d: %s", c.rule, path, w.Code, w.Body)
+			}
+		}
+	}
 }

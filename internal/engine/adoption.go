@@ -17,8 +17,12 @@ import (
 const (
 	byScan   = "seen by a scan"
 	byItself = "said so itself"
+	byOther  = "said in its name" // by who may read the sink, and of whom nobody can see who it is
 	byPeer   = "another livekey says so"
 )
+
+// trust orders whom of two is believed to say the same.
+var trust = map[string]int{byOther: 1, byItself: 2, byPeer: 2, byScan: 3}
 
 // maxAdoptions bounds what is kept of one key: containers come and go by new names.
 const maxAdoptions = 256
@@ -35,7 +39,7 @@ type adoption struct {
 }
 
 // adopted notes that a consumer has the version f, and who says so. The same said again is
-// not written; a scan's word replaces a consumer's own about the same version.
+// not written; the word of who can know better replaces another's about the same version.
 func (e *Engine) adopted(name key.Name, c key.Consumer, f key.Fingerprint, how string) {
 	k := e.keys[name]
 	if k == nil || c == "" {
@@ -49,7 +53,7 @@ func (e *Engine) adopted(name key.Name, c key.Consumer, f key.Fingerprint, how s
 		return
 	}
 	was := all[c]
-	if was.Fingerprint == f && (was.How == how || how != byScan) {
+	if was.Fingerprint == f && trust[how] <= trust[was.How] {
 		return
 	}
 	since := now()
@@ -57,7 +61,7 @@ func (e *Engine) adopted(name key.Name, c key.Consumer, f key.Fingerprint, how s
 		since = was.Since
 	}
 	all[c] = adoption{Fingerprint: f, Since: since, How: how}
-	all.forget(c)
+	all.forget(append([]key.Consumer{c}, k.Consumers...))
 	e.keep(e.store.Put(kindAdoption, string(name), all))
 	if was.Fingerprint == f || k.stage(f) != key.StageCurrent {
 		return
@@ -66,14 +70,17 @@ func (e *Engine) adopted(name key.Name, c key.Consumer, f key.Fingerprint, how s
 	e.witness(name, f, trail.Step{At: since, What: trail.Adopted, Where: string(c), Detail: how})
 }
 
-// forget drops the longest known of too many; never keep, which is new.
-func (all adoptions) forget(keep key.Consumer) {
+// forget drops the longest known of too many; never one of keep: who is new, and who is declared.
+func (all adoptions) forget(keep []key.Consumer) {
 	for len(all) > maxAdoptions {
-		oldest := keep
+		var oldest key.Consumer
 		for c, a := range all {
-			if c != keep && (oldest == keep || cmp.Or(a.Since.Compare(all[oldest].Since), cmp.Compare(c, oldest)) < 0) {
+			if !slices.Contains(keep, c) && (oldest == "" || cmp.Or(a.Since.Compare(all[oldest].Since), cmp.Compare(c, oldest)) < 0) {
 				oldest = c
 			}
+		}
+		if oldest == "" {
+			return // so many are declared
 		}
 		delete(all, oldest)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
@@ -163,6 +164,58 @@ func TestTooManyConsumersForgetTheLongestKnown(t *testing.T) {
 		got := strings.Join(w.table(), "\n") + "\n"
 		if n := len(w.table()); n != maxAdoptions || strings.Contains(got, "container:1 ") || !strings.Contains(got, "container:2 ") {
 			t.Errorf("%d kept", n)
+		}
+	})
+}
+
+// Somebody who may read a sink and comes by ever new names neither makes the others forgotten,
+// nor keeps them from being heard.
+func TestNobodyPushesADeclaredConsumerOut(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.setup = func(o *Options) { o.Keys[0].Consumers = []key.Consumer{"unit:app.service", "unit:late.service"} }
+		_, current := w.fresh()
+		defer w.stop()
+		w.e.adopted("K", "unit:app.service", current, byScan)
+		for i := range maxAdoptions + 2 {
+			pass(time.Millisecond)
+			w.e.adopted("K", key.NewConsumer(key.ConsumerProcess, fmt.Sprintf("eve/%d", i)), current, byScan)
+		}
+		if _, err := w.e.Adopted(root, admin.Adopted{Key: "K", Consumer: "unit:late.service", Fingerprint: current.String()}); err != nil {
+			t.Errorf("who is declared is not heard: %v", err)
+		}
+		got := strings.Join(w.table(), "\n")
+		for _, c := range w.e.keys["K"].Consumers {
+			if !strings.Contains(got, string(c)+" current") {
+				t.Errorf("%s is forgotten", c)
+			}
+		}
+	})
+}
+
+func TestWhoSaysItInAnothersNameIsToldAsThat(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.setup = func(o *Options) {
+			o.Keys[0].Consumers = []key.Consumer{"unit:app.service"}
+			o.Sinks[0].Path = os.Args[0] // somebody's file
+			o.Attribute = func(pid int, _ uint32) key.Consumer {
+				if pid == 11 {
+					return "unit:app.service"
+				}
+				return ""
+			}
+		}
+		_, current := w.fresh()
+		defer w.stop()
+		by := admin.Speaker{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
+		for _, c := range []struct {
+			pid int
+			how string
+		}{{4711, byOther}, {11, byItself}, {4711, byItself}} { // who can know better is believed
+			by.PID = c.pid
+			got, err := w.e.Adopted(by, admin.Adopted{Key: "K", Consumer: "unit:app.service", Fingerprint: current.String()})
+			if err != nil || got.How != c.how {
+				t.Errorf("process %d: %+v, %v", c.pid, got, err)
+			}
 		}
 	})
 }

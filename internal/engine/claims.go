@@ -36,7 +36,11 @@ func (e *Engine) Adopted(by admin.Speaker, r admin.Adopted) (report.Adoption, er
 	if err := k.mayClaim(c, f); err != nil {
 		return report.Adoption{}, err
 	}
-	e.adopted(k.Name, c, f, byItself)
+	how := byItself
+	if !by.Trusted && e.consumer(by.PID, by.UID) != c {
+		how = byOther
+	}
+	e.adopted(k.Name, c, f, how)
 	for _, a := range e.adoptions(k.Name) {
 		if a.Consumer == c {
 			return a, nil
@@ -53,9 +57,9 @@ func (k *keyRun) mayClaim(c key.Consumer, f key.Fingerprint) error {
 	}
 	current := k.stage(f) == key.StageCurrent
 	switch was, known := all[c]; {
-	case !known && len(all) >= maxAdoptions:
+	case !known && len(all) >= maxAdoptions && !slices.Contains(k.Consumers, c):
 		return fmt.Errorf("note another consumer of key %s: %w: %d are known", k.Name, admin.ErrConflict, len(all))
-	case known && was.How == byItself && was.Fingerprint != f && !current && now().Sub(was.Since) < claimEvery:
+	case known && was.How != byScan && was.Fingerprint != f && !current && now().Sub(was.Since) < claimEvery:
 		return fmt.Errorf("note what %s has: %w: it said otherwise a moment ago", c, admin.ErrConflict)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -13,21 +14,25 @@ import (
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/internal/schedule"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/internal/trail"
 	"github.com/livekey/livekey/rotation"
+	"github.com/livekey/livekey/validator"
 )
 
 // Times of reports.
 const (
 	reportEvery = time.Minute      // one report of a key in this time causes work
+	reportShare = 5                // and they cause no more calls in a day than its budget by this
 	reportWait  = 20 * time.Second // how long that work is waited for
 )
 
 // reports remembers which keys were reported when.
 type reports struct {
-	mu   sync.Mutex
-	last map[key.Name]*inquiry
+	mu      sync.Mutex
+	last    map[key.Name]*inquiry
+	allowed map[key.Name]*schedule.Allowance
 }
 
 // inquiry is the work that a report caused.
@@ -39,17 +44,32 @@ type inquiry struct {
 
 // inherit takes over when the keys were reported, so that a reload is no new minute.
 func (r *reports) inherit(before *Engine) {
-	r.last = map[key.Name]*inquiry{}
+	r.last, r.allowed = map[key.Name]*inquiry{}, map[key.Name]*schedule.Allowance{}
 	if before == nil {
 		return
 	}
 	before.reports.mu.Lock()
 	defer before.reports.mu.Unlock()
+	for name, a := range before.reports.allowed {
+		r.allowed[name] = new(*a)
+	}
 	for name, q := range before.reports.last {
 		if now().Sub(q.at) < reportEvery {
 			r.last[name] = q
 		}
 	}
+}
+
+// allow says whether a report of k may cause work now. Nobody who reports again and again uses
+// up the budget with which the key is probed and a new one proved. The caller holds mu.
+func (r *reports) allow(k *keyRun, at time.Time) bool {
+	if q := r.last[k.Name]; q != nil && at.Sub(q.at) < reportEvery {
+		return false
+	}
+	if r.allowed[k.Name] == nil {
+		r.allowed[k.Name] = new(schedule.NewAllowance(cmp.Or(k.Budget, validator.DefaultBudget) / reportShare))
+	}
+	return r.allowed[k.Name].Take(at)
 }
 
 // An Inquiry is what a report began, or found begun.
@@ -91,13 +111,13 @@ func (e *Engine) Inquire(by admin.Speaker, r admin.Unauthorized) (*Inquiry, erro
 	return q, nil
 }
 
-// reported takes the word of a consumer, whoever brings it. One in a minute causes work;
-// it is no verdict, and counts as none.
+// reported takes the word of a consumer, whoever brings it. One in a minute causes work, as
+// long as there are not too many in a day; it is no verdict, and counts as none.
 func (e *Engine) reported(k *keyRun, who key.Consumer, said string) *Inquiry {
 	at := now()
 	e.reports.mu.Lock()
 	q := e.reports.last[k.Name]
-	fresh := q == nil || at.Sub(q.at) >= reportEvery
+	fresh := e.reports.allow(k, at)
 	if fresh {
 		q = &inquiry{at: at, before: k.currentPrint(), done: make(chan struct{})}
 		e.reports.last[k.Name] = q

@@ -15,6 +15,7 @@ import (
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/validator"
 )
 
 var root = admin.Speaker{Trusted: true}
@@ -130,6 +131,34 @@ func TestOneReportInAMinuteCausesWork(t *testing.T) {
 		w.wantStory() // a report is no verdict and no alert
 		if k := w.e.keys["K"]; k.snapshot().Current.Rejections != 0 {
 			t.Error("reports are counted as rejections")
+		}
+	})
+}
+
+// Somebody who reports all day keeps neither a new key from being proved, nor the current one
+// from being probed.
+func TestReportsDoNotUseUpTheBudget(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.source.set("K", "v1")
+		w.start()
+		defer w.stop()
+		asked := w.issuer.count("v1")
+		for range 23 * 60 {
+			pass(time.Minute)
+			w.report(root, admin.Unauthorized{})
+		}
+		if n := w.issuer.count("v1") - asked; n > validator.DefaultBudget-50 {
+			t.Errorf("the issuer was asked %d times", n)
+		}
+		w.issuer.is("v2", key.Live, key.Valid, "ours")
+		w.source.set("K", "v2")
+		pass(time.Minute)
+		w.wantSink("v2")
+		w.issuer.is("v2", key.Dead, key.Invalid, "")
+		pass(30 * time.Minute)
+		if !w.e.keys["K"].snapshot().Dead {
+			t.Error("nobody noticed that the key died")
 		}
 	})
 }

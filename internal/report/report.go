@@ -115,7 +115,7 @@ type Adoption struct {
 	Fingerprint string       `json:"fingerprint"`
 	Stage       key.Stage    `json:"stage"` // current: it has adopted what is delivered; empty: a version that is not known any more
 	Since       time.Time    `json:"since"`
-	How         string       `json:"how"` // seen by a scan, said so itself, another livekey says so
+	How         string       `json:"how"` // seen by a scan, said so itself, said in its name, another livekey says so
 }
 
 // Check is what `livekey check` prints.

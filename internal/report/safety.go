@@ -29,7 +29,7 @@ type InScope struct {
 	Consumer    key.Consumer `json:"consumer"`
 	OK          bool         `json:"ok"`                // it has the current version
 	Unknown     bool         `json:"unknown,omitempty"` // nobody could tell
-	How         string       `json:"how,omitempty"`     // by which that is known: seen by a scan, said so itself, another livekey says so
+	How         string       `json:"how,omitempty"`     // by which that is known: seen by a scan, said so itself, said in its name, another livekey says so
 	Fingerprint string       `json:"fingerprint,omitempty"`
 	At          time.Time    `json:"at,omitzero"` // since when, or of the look
 	Detail      string       `json:"detail,omitempty"`
