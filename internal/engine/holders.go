@@ -197,13 +197,28 @@ func (e *Engine) sighted(scan holders.Scan, took time.Duration) {
 			}
 		}
 		for f, consumers := range seen {
-			slices.Sort(consumers)
-			seen[f] = slices.Compact(consumers)
+			seen[f] = k.notable(consumers)
 		}
 		told := rotation.Sighted{At: scan.At, Holders: seen, Blind: len(scan.Unseen) > 0}
 		e.noteAdoption(name, told)
 		k.post(told)
 	}
+}
+
+// notable are the consumers that are kept, sorted, each once: as many as adoption remembers, and
+// of them first those that the key declares. Who has an old version can come by ever new names.
+func (k *keyRun) notable(all []key.Consumer) []key.Consumer {
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) <= maxAdoptions {
+		return all
+	}
+	slices.SortStableFunc(all, func(a, b key.Consumer) int {
+		return cmp.Compare(slices.Index(k.Consumers, b), slices.Index(k.Consumers, a))
+	})
+	all = all[:min(len(all), max(maxAdoptions, len(k.Consumers)))]
+	slices.Sort(all)
+	return all
 }
 
 // count is the holders of a status.

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -204,6 +207,39 @@ func TestAConsumerThatStaysWithAnOldVersionIsToldOf(t *testing.T) {
 		l.has(unit("app.service", "v2"))
 		pass(10 * time.Minute)
 		w.wantStory("opened holders_stale", "resolved holders_stale")
+	})
+}
+
+// Who has an old version can start processes of ever new names, and have files that nobody may
+// read: alerts and journal stay small, and declared consumers stay among those who are told.
+func TestAnyNumberOfHoldersIsBounded(t *testing.T) {
+	watched(t, func(t *testing.T, w *world, l *fakeLooker) {
+		const declared = key.Consumer("process:zoe/app")
+		w.e.keys["K"].Consumers = []key.Consumer{declared}
+		all := []holders.Sighting{{Kind: holders.InProcess, Print: unit("", "v1").Print, Variable: "K", PID: 7, User: "zoe", Command: "app"}}
+		var blind []string
+		for i := range 600 {
+			all = append(all, holders.Sighting{
+				Kind: holders.InProcess, Print: all[0].Print, Variable: "K", PID: 1000 + i, User: "eve", Command: fmt.Sprintf("e%d", i),
+			})
+			blind = append(blind, fmt.Sprintf("/srv/eve/%d: livekey may not read it", i))
+		}
+		l.has(all...)
+		l.blind(nil, blind...)
+		w.source.set("K", "v2")
+		pass(11 * time.Minute)
+		w.wantStory("opened holders_stale")
+		text, err := json.Marshal(w.channel.got[0])
+		if err != nil || len(text) > 32<<10 {
+			t.Errorf("an alert of %d bytes, %v", len(text), err)
+		}
+		seen := w.e.keys["K"].snapshot().Sight.Holders[all[0].Print]
+		if len(seen) > maxAdoptions || !slices.Contains(seen, declared) {
+			t.Errorf("%d are kept", len(seen))
+		}
+		if !strings.Contains(strings.Join(w.table(), "\n"), string(declared)) {
+			t.Error("the declared one is forgotten")
+		}
 	})
 }
 

@@ -17,6 +17,7 @@ const (
 	lookFirst = 2 * time.Second  // after a version was replaced: who restarts at once has
 	lookEvery = 10 * time.Minute // while there is an old version to look for
 	lookShare = 10               // as long as a look took, times this, no other begins by itself
+	maxUnseen = 200              // lines about where nobody could look: files and users come in any number
 	glanceAge = time.Minute      // how old a look may be for those who only glance
 )
 
@@ -177,6 +178,9 @@ func (e *Engine) lookNow(ctx context.Context, l *look) (holders.Scan, error) {
 		all.Sightings = append(all.Sightings, s.Sightings...)
 		all.Unseen = append(all.Unseen, s.Unseen...)
 		all.Processes += s.Processes
+	}
+	if more := len(all.Unseen) - maxUnseen; more > 0 {
+		all.Unseen = append(all.Unseen[:maxUnseen], fmt.Sprintf("%d more places", more))
 	}
 	if len(errs) == len(e.watch.lookers) {
 		return holders.Scan{}, errors.Join(errs...)

@@ -60,7 +60,7 @@ func (k *keyRun) judgeStale(s *rotation.State, scan holders.Scan, seen []report.
 	switch {
 	case late:
 		w.saw(k.Name, shapeOf(scan.Unseen))
-		k.e.alerts.open(k.subject(), k.Name, k.Provider, names(old), k.staleAlert(old, scan.Unseen))
+		k.e.alerts.open(k.subject(), k.Name, k.Provider, shortened(names(old), shownNames, k.Name), k.staleAlert(old, scan.Unseen))
 	case isOpen && len(old) == 0:
 		before, known := w.sawOf(k.Name)
 		if !known { // a run before this one opened it
@@ -97,14 +97,23 @@ func (k *keyRun) staleAlert(old []report.Holder, unseen []string) rotation.Open 
 		}
 	}
 	a.Summary = fmt.Sprintf("%s: still seen with %s, though every sink has the new one: %s", k.Name, what, rotation.Listed(names(old)))
-	if len(a.Actions) > shownFixes {
-		a.Actions = append(a.Actions[:shownFixes], fmt.Sprintf("%d more: livekey who-has %s", len(a.Actions)-shownFixes, k.Name))
-	}
+	a.Actions = shortened(a.Actions, shownFixes, k.Name)
 	return a
 }
 
-// shownFixes is how many an alert names.
-const shownFixes = 10
+// What an alert names of a kind: the journal keeps it, and every channel is sent it.
+const (
+	shownFixes = 10
+	shownNames = 50
+)
+
+// shortened is a list of at most n, and where the rest is told.
+func shortened(all []string, n int, name key.Name) []string {
+	if len(all) <= n {
+		return all
+	}
+	return append(slices.Clone(all[:n]), fmt.Sprintf("%d more: livekey who-has %s", len(all)-n, name))
+}
 
 // names are the consumers of some holders, sorted, each once.
 func names(all []report.Holder) []string {

@@ -28,10 +28,30 @@ func (r *Rotation) Add(s Step) bool {
 		r.Steps = slices.Delete(r.Steps, i, i+1)
 	}
 	r.Steps = append(r.Steps, s)
-	if over := len(r.Steps) - MaxSteps; over > 0 {
-		r.Steps = slices.Delete(r.Steps, 0, over)
+	for len(r.Steps) > MaxSteps {
+		i := r.least()
+		if i == len(r.Steps)-1 {
+			r.Steps = r.Steps[:i]
+			return false
+		}
+		r.Steps = slices.Delete(r.Steps, i, i+1)
 	}
 	return true
+}
+
+// least is the step that makes room: who holds an old version can come by ever new names, and
+// must not push out what livekey itself knows. Of those that repeat themselves it is the oldest;
+// of those who adopted the last, so that who did it early stays.
+func (r *Rotation) least() int {
+	if i := slices.IndexFunc(r.Steps, func(s Step) bool { return slices.Contains(restless, s.What) }); i >= 0 {
+		return i
+	}
+	for i, s := range slices.Backward(r.Steps) {
+		if s.What == Adopted {
+			return i
+		}
+	}
+	return 0
 }
 
 // State is how far a rotation has come.

@@ -2,6 +2,7 @@ package trail_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +51,33 @@ func TestTheOldestStepsMakeRoom(t *testing.T) {
 	}
 	if len(r.Steps) != trail.MaxSteps || r.Steps[0].Where != "process:ada/app-50" {
 		t.Errorf("%d steps, the first of %s", len(r.Steps), r.Steps[0].Where)
+	}
+}
+
+// Whoever holds an old version, or may read a sink, chooses the names by which he is seen.
+func TestNobodyPushesTheFactsOut(t *testing.T) {
+	for _, what := range []trail.What{trail.Held, trail.Reported, trail.Failed, trail.Adopted} {
+		var r trail.Rotation
+		facts := []trail.Step{
+			step(0, trail.Seen, ""), step(1, trail.Proved, ""), step(2, trail.Delivered, "app"), step(3, trail.Adopted, "unit:app.service"),
+			step(4, trail.Reverted, ""),
+		}
+		for _, s := range facts {
+			r.Add(s)
+		}
+		for i := range trail.MaxSteps + 50 {
+			r.Add(step(time.Duration(10+i), what, fmt.Sprintf("process:eve/%d", i)))
+		}
+		r.Add(step(time.Hour, trail.Complete, ""))
+		facts = append(facts, step(time.Hour, trail.Complete, ""))
+		for _, s := range facts {
+			if !slices.Contains(r.Steps, s) {
+				t.Errorf("%s: %s of %q is gone", what, s.What, s.Where)
+			}
+		}
+		if state, _ := r.State(); len(r.Steps) != trail.MaxSteps || state != trail.GoneBack {
+			t.Errorf("%s: %d steps, %s", what, len(r.Steps), state)
+		}
 	}
 }
 
