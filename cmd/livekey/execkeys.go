@@ -10,6 +10,7 @@ import (
 
 	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/supervise"
 	"github.com/livekey/livekey/sources"
@@ -66,20 +67,23 @@ func (x *execution) environ(all *config.Config, p *plan) []string {
 			rules.Own = append(rules.Own, variables...)
 		}
 	}
-	rules.Own = append(rules.Own, p.secretVariables()...)
+	rules.Own = append(rules.Own, p.secretVariables(all)...)
 	return rules.Pick(os.Environ())
 }
 
-// secretVariables are those from which sources and channels take a secret.
-func (p *plan) secretVariables() []string {
+// secretVariables are those from which sources and channels take a secret: of the whole
+// config, be it of use to this program or not.
+func (p *plan) secretVariables(all *config.Config) []string {
 	var names []string
 	for name, source := range p.sources {
 		if e, ok := source.(sources.Environed); ok {
-			names = append(names, e.Variables(p.locations(name))...)
+			names = append(names, e.Variables(locations(all, name))...)
 		}
 	}
-	for _, channel := range p.channels {
-		if e, ok := channel.(alerts.Environed); ok {
+	for name, c := range all.Alerts {
+		env := alerts.Env{Name: name, Log: slog.New(slog.DiscardHandler), HTTP: &httpclient.Factory{}}
+		channel, err := channelKinds[c.Kind](env, c.Settings)
+		if e, ok := channel.(alerts.Environed); ok && err == nil {
 			names = append(names, e.Variables()...)
 		}
 	}
@@ -87,9 +91,9 @@ func (p *plan) secretVariables() []string {
 }
 
 // locations are the places in a source that keys are read from.
-func (p *plan) locations(source string) []key.Location {
+func locations(cfg *config.Config, source string) []key.Location {
 	var all []key.Location
-	for _, k := range p.cfg.Keys {
+	for _, k := range cfg.Keys {
 		for _, ref := range k.From {
 			if ref.Source == source {
 				all = append(all, ref.Location)
