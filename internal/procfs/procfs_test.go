@@ -25,7 +25,7 @@ const statusText = "Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t5\t5\t5\nGroups:\t6 7 \
 
 func TestStatus(t *testing.T) {
 	s, err := ParseStatus([]byte(statusText))
-	if err != nil || s.UID != 2 || !slices.Equal(s.Groups, []int{5, 5, 5, 5, 6, 7}) || !s.Memory || s.Caps != 1<<19 || s.Caught != 1|1<<14 {
+	if err != nil || s.Real != 1 || s.UID != 2 || !slices.Equal(s.Groups, []int{5, 5, 5, 5, 6, 7}) || !s.Memory || s.Caps != 1<<19 || s.Caught != 1|1<<14 {
 		t.Errorf("got %+v, %v", s, err)
 	}
 	if s, err := ParseStatus([]byte(strings.Replace(statusText, "VmSize", "VmOther", 1))); err != nil || s.Memory {

@@ -9,6 +9,7 @@ import (
 // Status is what livekey needs of /proc/PID/status.
 type Status struct {
 	UID    int   // effective
+	Real   int   // the user who started it, whatever a setuid program made of him
 	Groups []int // of every kind: real, effective, saved, of the file system, supplementary
 	// Memory is missing of kernel threads and zombies, which have no environment.
 	Memory bool
@@ -26,10 +27,10 @@ func ParseStatus(text []byte) (s Status, err error) {
 		var err error
 		switch string(name) {
 		case "Uid": // as Groups has them, without the supplementary ones
-			if len(fields) > 1 {
-				s.UID, err = number(fields[1])
-			} else {
+			if len(fields) < 2 {
 				err = strconv.ErrSyntax
+			} else if s.Real, err = number(fields[0]); err == nil {
+				s.UID, err = number(fields[1])
 			}
 		case "Gid", "Groups":
 			for _, f := range fields {

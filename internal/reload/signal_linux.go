@@ -26,7 +26,7 @@ var signals = map[string]unix.Signal{"HUP": unix.SIGHUP, "USR1": unix.SIGUSR1, "
 type held struct {
 	fd     int
 	number int
-	uid    uint32
+	uid    int // who started it
 	sig    unix.Signal
 }
 
@@ -44,7 +44,7 @@ func open(pid int, sig unix.Signal) (held, error) {
 		return held{}, fmt.Errorf("%w: hold process %d: %w", ErrUnasked, pid, err)
 	}
 	p := held{fd: fd, number: pid, sig: sig}
-	info, err := os.Stat(p.proc(""))
+	s, err := p.status()
 	if err != nil {
 		defer p.close()
 		if p.ended(0) {
@@ -52,8 +52,16 @@ func open(pid int, sig unix.Signal) (held, error) {
 		}
 		return held{}, fmt.Errorf("%w: process %d is hidden from livekey: %s", ErrUnasked, pid, dropInHint)
 	}
-	p.uid = info.Sys().(*syscall.Stat_t).Uid
+	p.uid = s.Real // anybody may start a setuid program, by any name
 	return p, nil
+}
+
+func (p held) status() (procfs.Status, error) {
+	text, err := os.ReadFile(p.proc("status"))
+	if err != nil {
+		return procfs.Status{}, err
+	}
+	return procfs.ParseStatus(text)
 }
 
 const dropInHint = "`livekey config systemd` prints the drop-in that shows it, and lets livekey signal it"
@@ -112,11 +120,7 @@ func name(s unix.Signal) string { return strings.TrimPrefix(unix.SignalName(s), 
 
 // handles says whether the process catches the signal.
 func (p held) handles() (bool, error) {
-	text, err := os.ReadFile(p.proc("status"))
-	if err != nil {
-		return false, err
-	}
-	s, err := procfs.ParseStatus(text)
+	s, err := p.status()
 	return s.Caught&(1<<(p.sig-1)) != 0, err
 }
 
@@ -175,7 +179,7 @@ func (s Signal) byFile() ([]process, error) {
 		return nil, err
 	}
 	owner := info.Sys().(*syscall.Stat_t).Uid
-	if p := all[0].(held); owner != 0 && int64(owner) != int64(os.Geteuid()) && owner != p.uid {
+	if p := all[0].(held); owner != 0 && int64(owner) != int64(os.Geteuid()) && int64(owner) != int64(p.uid) {
 		p.close()
 		return nil, fmt.Errorf("%w: %s belongs to uid %d, and process %d to uid %d: a stale file, or somebody chooses who gets the signal",
 			ErrUnasked, s.PIDFile, owner, pid, p.uid)
@@ -223,7 +227,7 @@ func (s Signal) byName() (all []process, err error) {
 		case errors.Is(err, errGone):
 		case err != nil:
 			return all, err
-		case !s.named(pid) || uid >= 0 && int64(p.uid) != int64(uid): // looked at again, now that it is held
+		case !s.named(pid) || uid >= 0 && p.uid != uid: // looked at again, now that it is held
 			p.close()
 		default:
 			all = append(all, p)

@@ -106,6 +106,42 @@ func TestEveryProcessOfTheNameIsSignaled(t *testing.T) {
 	}
 }
 
+// Anybody may start a setuid program of root's by any name, which is no process of root's for it.
+func TestAProcessIsWhoseStartedIt(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("root alone can start a process of another user")
+	}
+	program, err := os.ReadFile("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "lk") // which another user passes through
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file := filepath.Join(dir, unique())
+	for _, err := range []error{os.Chmod(dir, 0o711), os.WriteFile(file, program, 0o700), os.Chmod(file, 0o755|os.ModeSetuid)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(file, "60")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 64001, Gid: 64001}}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	p, err := open(cmd.Process.Pid, syscall.SIGHUP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if p.uid != 64001 {
+		t.Errorf("it is taken for a process of user %d", p.uid)
+	}
+}
+
 func TestWhereThereIsNoProcessNobodyIsTold(t *testing.T) {
 	c := spawn(t, unique(), "")
 	_ = c.Process.Kill()
