@@ -37,7 +37,7 @@ func (a *app) holders() *cobra.Command {
 				return misused("%w: systemd starts this command, by livekey-holders.socket", err)
 			}
 			return holders.Server{
-				UID: uid, Looker: holders.NewLocal(holders.Options{}), Idle: idle, Log: a.logger(config.Default(true).Log),
+				UID: uid, Looker: holders.NewLocal(holders.Options{}), Idle: idle, Pace: holdersPace, Log: a.logger(config.Default(true).Log),
 			}.Serve(ctx, l)
 		}),
 	}
@@ -45,6 +45,9 @@ func (a *app) holders() *cobra.Command {
 	cmd.Flags().DurationVar(&idle, "idle", time.Minute, "end when nobody asked for `D`")
 	return cmd
 }
+
+// holdersPace is how long the service rests between two looks.
+const holdersPace = time.Second
 
 // uidOf is the number of a user, by name or number.
 func uidOf(name string) (int, error) {

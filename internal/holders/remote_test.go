@@ -59,6 +59,21 @@ var blindly = looking(func(context.Context, Wanted) (Scan, error) {
 
 var nothing = looking(func(context.Context, Wanted) (Scan, error) { return Scan{}, nil })
 
+// Each question is a number of guesses at what the environments of others hold.
+func TestTheServiceRestsBetweenTwoLooks(t *testing.T) {
+	const pace = 100 * time.Millisecond
+	socket, _ := serve(t, Server{UID: os.Getuid(), Looker: nothing, Pace: pace})
+	began := time.Now()
+	for range 3 {
+		if _, err := (Remote{Socket: socket}).ask(t.Context(), want(pastedKey)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(began); took < 2*pace {
+		t.Errorf("three looks in %s", took)
+	}
+}
+
 func TestTheServiceLooksForItsPeer(t *testing.T) {
 	w := want(pastedKey)
 	// What is asked for has the same fingerprint at the other end, under the salt that went there.

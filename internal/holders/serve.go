@@ -20,6 +20,7 @@ type Server struct {
 	UID    int // of the peer
 	Looker Looker
 	Idle   time.Duration // it ends when nobody asked for so long
+	Pace   time.Duration // after an answer it waits for so long: who is livekey could have guesses tried on others' environments
 	Log    *slog.Logger
 }
 
@@ -43,6 +44,16 @@ func (s Server) Serve(ctx context.Context, l *net.UnixListener) error {
 		if err := s.answer(ctx, conn); err != nil {
 			s.Log.WarnContext(ctx, "request not answered", "err", err)
 		}
+		pause(ctx, s.Pace)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
