@@ -14,8 +14,12 @@ import (
 // pollEvery is how often a file is looked at.
 const pollEvery = time.Second
 
-// chunk is what is read of a file at once, in bytes.
-const chunk = 64 << 10
+// What is read of a file, in bytes: at once, and each time that it is looked at. Whoever writes
+// it, or makes a hole in it, can have it grow faster than anybody should read.
+const (
+	chunk   = 64 << 10
+	maxPoll = 64 << 20
+)
 
 // File is a log file. It is followed from its end as it is at the start; what takes its
 // place later, by whatever way logs are rotated, from the beginning.
@@ -105,9 +109,14 @@ func (r *reader) open(atEnd bool) error {
 	return nil
 }
 
-// read takes what there is from where it was read to.
+// read takes what there is from where it was read to. Of too much it leaves out the middle:
+// who is refused says it again.
 func (r *reader) read(ctx context.Context) error {
-	for ctx.Err() == nil {
+	if info, err := r.f.Stat(); err == nil && info.Size()-r.at > maxPoll {
+		r.at = info.Size() - maxPoll
+		r.lines.drop()
+	}
+	for end := r.at + maxPoll; ctx.Err() == nil && r.at < end; {
 		n, err := r.f.ReadAt(r.buf, r.at)
 		r.at += int64(n)
 		_, _ = r.lines.Write(r.buf[:n]) // it never fails

@@ -238,6 +238,32 @@ func TestAFileIsFollowed(t *testing.T) {
 	}
 }
 
+// A hole costs whoever makes it nothing, and would cost a reader the machine for minutes.
+func TestAFileThatGrowsWithoutMeasureIsNotReadWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	var got []string
+	r := &reader{path: path, lines: lines{each: func(b []byte) { got = append(got, string(b)) }}, buf: make([]byte, chunk)}
+	defer r.close()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := r.poll(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("\nrefused\n"), 1<<40); err != nil {
+		t.Skip("no such hole on this file system")
+	}
+	began := time.Now()
+	if err := r.poll(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 10*time.Second || !slices.Contains(got, "refused") {
+		t.Errorf("took %s, the end was read: %t", took, slices.Contains(got, "refused"))
+	}
+}
+
 func TestWhatCannotBeFollowedIsTold(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
