@@ -204,6 +204,9 @@ func (s *sinkRun) belongsTo(by admin.Speaker) bool {
 // else for himself. Where nobody can see who he is, he may name one that the key declares.
 func (e *Engine) speaksFor(k *keyRun, by admin.Speaker, named key.Consumer) (key.Consumer, error) {
 	if by.Trusted && named != "" {
+		if secret.Marked(string(named)) && !slices.Contains(k.Consumers, named) {
+			return "", admin.BadRequest("consumer: that could be a key") // which the journal would keep
+		}
 		return named, nil
 	}
 	own := e.consumer(by.PID, by.UID)

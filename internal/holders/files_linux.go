@@ -110,7 +110,7 @@ func (s *scan) search(path string, text []byte) {
 	candidates(text, func(name, value []byte) {
 		mark, ok := s.match.Match(value)
 		if ok && len(found) < maxHits {
-			if h := (hit{mark, nameOf(name)}); !slices.Contains(found, h) {
+			if h := (hit{mark, VariableOf(name)}); !slices.Contains(found, h) {
 				found = append(found, h)
 			}
 		}

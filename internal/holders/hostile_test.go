@@ -66,3 +66,15 @@ func TestAUserIsNoPodAndNoUnitByTheNameOfHisGroups(t *testing.T) {
 		}
 	}
 }
+
+// Who mixed up name and value, or wrote a list of keys, has a value where names are told.
+func TestANameThatCouldBeAKeyIsNotTold(t *testing.T) {
+	for name, told := range map[string]bool{
+		"K": true, "OPENAI_COMPATIBLE_KEY": true, "STRIPE_API_KEY_2025": true, "spring.datasource.password": true, "": true,
+		"sk-ant-api03-4fQ2xLw9ZtR4vKb8NcYpHs3MdGj6": false, "0123456789abcdef0123456789abcdef": false, "Zk9xQ2Lw7tR4vKb8Nc": false,
+	} {
+		if got := VariableOf([]byte(name)); (got == name) != told {
+			t.Errorf("%q is told as %q", name, got)
+		}
+	}
+}

@@ -1,7 +1,10 @@
 package holders
 
 import (
+	"errors"
+
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
 )
 
 // Options are where a Local looks.
@@ -39,7 +42,17 @@ const maxHits = 64
 // maxName is the length of a variable's name, in bytes, that is told.
 const maxName = 128
 
-// nameOf is how a variable is told: its name comes from outside.
+// VariableOf is how a variable is told. Its name comes from outside, and whoever mixed up the
+// two, or wrote nothing but keys, has a value there.
+func VariableOf(name []byte) string {
+	told := nameOf(name)
+	if len(told) == len(name) && told != "" && secret.Scrub(errors.New(told)).Error() != told {
+		return "(a name that could be a key)"
+	}
+	return told
+}
+
+// nameOf is how a name is told that comes from outside.
 func nameOf(b []byte) string {
 	if len(b) > maxName {
 		return "(a name too long)"

@@ -74,5 +74,5 @@ func hits(to []hit, m *secret.Matcher, variable []byte) []hit {
 	if !ok {
 		return to
 	}
-	return append(to, hit{mark, nameOf(name)})
+	return append(to, hit{mark, VariableOf(name)})
 }

@@ -21,6 +21,9 @@ func isAddress(w string) bool {
 	return hostPort.MatchString(w)
 }
 
+// Marked says whether s has in it the mark by which an issuer's keys are known, such as sk-.
+func Marked(s string) bool { return keyPrefix.MatchString(s) }
+
 // suspicious says whether w could be a key. It errs on the side of yes: what
 // stays has to read as words, an identifier, a time or a small number.
 func suspicious(w string) bool {

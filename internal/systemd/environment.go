@@ -140,7 +140,7 @@ func add(to *holders.Scan, base holders.Sighting, environment []string, match *s
 		clear(buffer)
 		if ok {
 			it := base
-			it.Print, it.Variable = f, name
+			it.Print, it.Variable = f, holders.VariableOf([]byte(name))
 			to.Sightings = append(to.Sightings, it)
 		}
 	}
