@@ -148,16 +148,17 @@ func single(found []record, o revoke.Order) (record, error) {
 	return found[0], nil
 }
 
-// A hint is the beginning of a key, three dots, and its end: sk-ant-api03-R2D...igAA.
-const (
-	hintPrefix = "sk-ant-"
-	minShown   = 7 // characters behind the prefix and at the end, together
-)
+// A hint is the beginning of a key, three dots, and its end: sk-ant-api03-R2D...igAA. What
+// every key begins with tells none from another.
+var hintPrefix = regexp.MustCompile(`^sk-ant-[a-z]+[0-9]+-`)
+
+const minShown = 7 // characters behind the prefix and at the end, together
 
 // fits says whether a hint is one of v. A hint that shows too little fits nothing.
 func fits(hint string, v secret.Value) bool {
 	head, tail, ok := strings.Cut(hint, "...")
-	if !ok || !strings.HasPrefix(head, hintPrefix) || tail == "" || len(head)-len(hintPrefix)+len(tail) < minShown {
+	prefix := hintPrefix.FindString(head)
+	if !ok || prefix == "" || tail == "" || len(head)-len(prefix)+len(tail) < minShown {
 		return false
 	}
 	b := v.Reveal()

@@ -177,6 +177,7 @@ func TestHints(t *testing.T) {
 		"sk-ant-api03-R2D...igAA": true, "sk-ant-api03-R2D...igAB": false, "sk-ant-api03-R2E...igAA": false,
 		"sk-ant-...igAA": false, "...": false, "": false, "sk-ant-api03-R2D": false, "sk-ant-api03-R2D...": false,
 		"sk-ant-api03-R2Dabcdefghijklmnopqrstuvwxyzi...gAA": false, "openai-R2D...igAA": false,
+		"sk-ant-api03-...A": false, "sk-ant-api03-R2...igAA": false,
 	} {
 		if fits(hint, v) != want {
 			t.Errorf("%q fits: %v", hint, !want)
