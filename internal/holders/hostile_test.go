@@ -43,8 +43,8 @@ func safe(t *testing.T, fix string) {
 		t.Errorf("a terminal or a command obeys %q", fix)
 	}
 	dir := t.TempDir()
-	sh := exec.Command("/bin/sh", "-c", "touch() { : >\"$1\"; }\n"+fix) //nolint:gosec // that is the test
-	sh.Dir, sh.Env = dir, []string{"PATH=" + dir}                       // so that the fix's own words are no commands
+	sh := exec.Command("/bin/sh", "-c", "touch() { : >\"$1\"; }\n"+fix)
+	sh.Dir, sh.Env = dir, []string{"PATH=" + dir} // so that the fix's own words are no commands
 	_ = sh.Run()
 	if found, _ := filepath.Glob(filepath.Join(dir, "OWNED")); len(found) > 0 {
 		t.Errorf("a shell obeys %q", fix)
