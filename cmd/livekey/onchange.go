@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -59,7 +60,11 @@ func (p *plan) managed() (all []sandbox.Managed) {
 func (p *plan) signaled() (all []sandbox.Need) {
 	p.eachStep(func(_ config.Sink, s config.Step) {
 		if s.Kind == config.StepSignal {
-			all = append(all, sandbox.Signals(s.User, s.Node.Where("signal"))...)
+			user := s.User
+			if s.Process != "" {
+				user = cmp.Or(user, sandbox.User) // by name alone, its own
+			}
+			all = append(all, sandbox.Signals(user, s.Node.Where("signal"))...)
 		}
 	})
 	return all

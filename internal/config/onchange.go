@@ -259,11 +259,8 @@ func (b *builder) signalAgrees(s Step) {
 	case s.Process == "" || len(s.Process) > maxProcessName || strings.ContainsAny(s.Process, "/ "):
 		b.add(n.fault("process", "must be the name of a program, without its folder", ""))
 	}
-	switch {
-	case n.has("user") && !n.has("process"):
+	if n.has("user") && !n.has("process") {
 		b.add(n.fault("user", "only tells processes of one name apart", "remove it"))
-	case n.has("process") && said == 1 && s.User == "":
-		b.add(n.fault("user", "required beside process", "say whose it is: anybody may give his process any name"))
 	}
 }
 

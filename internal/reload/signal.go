@@ -14,7 +14,7 @@ type Signal struct {
 	PIDFile string
 	Unit    string // whose main process
 	Process string // every process of this name,
-	User    string // and of this user, if it is not empty
+	User    string // and of this user; livekey's own if it is empty
 	Dial    func(ctx context.Context) (Manager, error)
 	Settle  time.Duration
 	Timeout time.Duration // of finding and telling them

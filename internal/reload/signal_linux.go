@@ -195,7 +195,7 @@ func (s Signal) byName() (all []process, err error) {
 	if _, err := os.Stat("/proc/1"); err != nil {
 		return nil, fmt.Errorf("%w: processes of others are hidden from livekey: %s", ErrUnasked, dropInHint)
 	}
-	uid := -1
+	uid := os.Getuid() // anybody may give his process any name: only livekey's own, unless the config says whose
 	if s.User != "" {
 		u, err := user.Lookup(s.User)
 		if err != nil {
@@ -227,7 +227,7 @@ func (s Signal) byName() (all []process, err error) {
 		case errors.Is(err, errGone):
 		case err != nil:
 			return all, err
-		case !s.named(pid) || uid >= 0 && p.uid != uid: // looked at again, now that it is held
+		case !s.named(pid) || p.uid != uid: // looked at again, now that it is held
 			p.close()
 		default:
 			all = append(all, p)
