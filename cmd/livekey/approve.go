@@ -14,7 +14,8 @@ func (a *app) approve() *cobra.Command {
 		Use:   "approve NAME [VERSION]",
 		Short: "Deliver a held candidate on your word; who and why are kept",
 		Long: "Deliver a held candidate although it is worse, of another owner, or older than\n" +
-			"what is delivered. It is proved again first: a dead or malformed one is never\ndelivered.",
+			"what is delivered, or although its consumers did not come back with it. It is\n" +
+			"proved again first: a dead or malformed one is never delivered.",
 		Args: expects(1, 2, "NAME [VERSION]"),
 		RunE: act(func(ctx context.Context, args []string) error {
 			daemon, err := a.daemon()

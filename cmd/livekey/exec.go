@@ -50,7 +50,8 @@ func (a *app) exec() *cobra.Command {
 			"failed, 126 if CMD cannot be run, 127 if there is none.",
 		Example: "  livekey exec -- ./server --port 8080\n" +
 			"  livekey exec --key ANTHROPIC_API_KEY --pristine --allow 'APP_*' -- ./server\n" +
-			"  livekey exec --on-change signal:HUP -- ./server",
+			"  livekey exec --on-change signal:HUP -- ./server\n" +
+			"  livekey exec --on-change none -- bash",
 		DisableFlagsInUseLine: true,
 		Args:                  expects(1, -1, "a program and its arguments after --"),
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/internal/supervise"
+	"github.com/livekey/livekey/internal/ui"
 	"github.com/livekey/livekey/sinks/child"
 	"github.com/livekey/livekey/validator"
 )
@@ -95,12 +96,16 @@ func forwarded() chan os.Signal {
 }
 
 // logger writes on the stderr that livekey shares with the program: in lines that say
-// whose they are, unless the config asks for a form for machines.
+// whose they are, short on a terminal, unless the config asks for a form for machines.
 func (x *execution) logger(c config.Log) *slog.Logger {
 	shared := *x.app
 	c.Level = config.LogLevel(x.level)
-	if c.Format == "auto" || c.Format == "text" {
-		shared.err.Out, c.Format = prefixed{x.err.Out}, "text"
+	if c.Format != "auto" && c.Format != "text" {
+		return shared.logger(c)
+	}
+	shared.err.Out, c.Format = prefixed{x.err.Out}, "text"
+	if ui.IsTerminal(x.err.Out) {
+		return slog.New(newConsole(shared.err, levelOf(c)))
 	}
 	return shared.logger(c)
 }

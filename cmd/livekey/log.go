@@ -14,8 +14,7 @@ import (
 // logger writes to stderr: text where a person watches, to the journal where stderr
 // leads there, JSON elsewhere, unless the config says which.
 func (a *app) logger(c config.Log) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.Level)) // the config has been checked; what it has not is info
+	level := levelOf(c)
 	lines := slog.NewJSONHandler(a.err.Out, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutEmpty})
 	auto := c.Format == "auto" || c.Format == ""
 	switch {
@@ -29,6 +28,12 @@ func (a *app) logger(c config.Log) *slog.Logger {
 	default:
 		return slog.New(lines)
 	}
+}
+
+// levelOf is the least that is logged.
+func levelOf(c config.Log) (level slog.Level) {
+	_ = level.UnmarshalText([]byte(c.Level)) // the config has been checked; what it has not is info
+	return level
 }
 
 // quiet is for commands that say themselves what matters: warnings only, as text.

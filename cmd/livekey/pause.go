@@ -15,7 +15,9 @@ func (a *app) pause() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pause [NAME] --for D --reason TEXT",
 		Short: "Prove and alert, but write nothing",
-		Args:  expects(0, 1, "at most one NAME"),
+		Long: "Go on asking and alerting, but write no sink, tell no consumer and revoke\n" +
+			"nothing, of the key NAME or of every key, until `livekey resume` or the end of\n--for.",
+		Args: expects(0, 1, "at most one NAME"),
 	}
 	cmd.Flags().DurationVar(&long, "for", 0, "end by itself after `D`, like 90m")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, as `TEXT` for whoever finds the pause")

@@ -18,7 +18,11 @@ func (a *app) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Every key: delivered version, verdict, next probe, open alerts",
-		Args:  expects(0, 0, "nothing"),
+		Long: "Every key: which version is delivered, what its issuer said of it and when, and\n" +
+			"below the table what is held, owed or paused, which old versions still live, how\n" +
+			"many consumers were seen with one, and the open alerts. The exit code tells of\n" +
+			"the worst of it.",
+		Args: expects(0, 0, "nothing"),
 	}
 	output := outputFlag(cmd)
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "print again at every change, until interrupted")

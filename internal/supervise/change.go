@@ -42,6 +42,9 @@ func (c *Change) Set(text string) error {
 		if s == 0 {
 			return fmt.Errorf("no signal is called %q: HUP, USR1 and USR2 are some", name)
 		}
+		if s == unix.SIGKILL || s == unix.SIGSTOP {
+			return fmt.Errorf("no program can take note of %s: HUP, USR1 and USR2 are some that it can", unix.SignalName(s))
+		}
 		*c = Change{Signal: s}
 	default:
 		return errors.New("either restart, signal:NAME or none")

@@ -357,7 +357,7 @@ func TestOtherWaysToHearOfAChange(t *testing.T) {
 
 func TestAChangeIsWrittenAsItIsRead(t *testing.T) {
 	for text, want := range map[string]string{
-		"restart": "restart", "none": "none", "signal:HUP": "signal:HUP", "signal:sigusr1": "signal:USR1", "signal:NO": "", "HUP": "", "": "",
+		"restart": "restart", "none": "none", "signal:HUP": "signal:HUP", "signal:sigusr1": "signal:USR1", "signal:NO": "", "signal:KILL": "", "signal:SIGSTOP": "", "HUP": "", "": "",
 	} {
 		var c Change
 		if err := c.Set(text); (err == nil) != (want != "") || err == nil && c.String() != want {
