@@ -107,12 +107,28 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 			lines = append(lines, ui.Cell{Text: "  -> mend them, then livekey approve " + string(k.Name)})
 		}
 	}
+	var dead, lost []string
 	for _, o := range k.Older {
-		if o.Unwatched {
-			say(ui.Warn, "older %s: nobody has its value any more, so livekey cannot tell when it is revoked", o.Fingerprint)
-			continue
+		switch {
+		case o.Unwatched:
+			lost = append(lost, o.Fingerprint)
+		case o.Outcome == key.Dead:
+			dead = append(dead, o.Fingerprint)
+		default:
+			say(ui.Faint, "older %s is %s (%s)", o.Fingerprint, o.Outcome, ui.Age(now, o.CheckedAt))
 		}
-		say(ui.Faint, "older %s is %s (%s)", o.Fingerprint, o.Outcome, ui.Age(now, o.CheckedAt))
+	}
+	switch {
+	case len(dead) == 1:
+		say(ui.Faint, "older %s is dead", dead[0])
+	case len(dead) > 1:
+		say(ui.Faint, "older %s are dead", rotation.Listed(dead))
+	}
+	switch {
+	case len(lost) == 1:
+		say(ui.Warn, "older %s: nobody has its value any more, so livekey cannot tell when it is revoked", lost[0])
+	case len(lost) > 1:
+		say(ui.Warn, "older %s: nobody has their values any more, so livekey cannot tell when they are revoked", rotation.Listed(lost))
 	}
 	if h := k.Holders; h != nil && h.Older > 0 {
 		say(ui.Warn, "seen with an old version: %d, with the current: %d (%s)", h.Older, h.Current, ui.Age(now, h.LookedAt))
@@ -158,7 +174,6 @@ func adopted(all []report.Adoption) (string, ui.Style) {
 	if len(all) == 0 {
 		return "", ui.Plain
 	}
-	const most = 3
 	var behind []string
 	for _, a := range all {
 		if a.Stage != key.StageCurrent {
@@ -169,11 +184,7 @@ func adopted(all []report.Adoption) (string, ui.Style) {
 	if len(behind) == 0 {
 		return text, ui.Faint
 	}
-	more := ""
-	if len(behind) > most {
-		more = fmt.Sprintf(", and %d more", len(behind)-most)
-	}
-	return text + ": " + strings.Join(behind[:min(most, len(behind))], ", ") + more, ui.Warn
+	return text + ": " + rotation.Listed(behind), ui.Warn
 }
 
 // changing is what --watch waits for: everything but the times, which pass anyway.

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"slices"
 	"sync"
 
@@ -72,7 +74,11 @@ func (k *keyRun) unreadableLogs() []string {
 		}
 		l.mu.Lock()
 		if l.err != nil {
-			all = append(all, l.Name+": "+l.err.Error())
+			why := l.err.Error()
+			if at, ok := errors.AsType[*fs.PathError](l.err); ok {
+				why = at.Err.Error() // the name has the path
+			}
+			all = append(all, l.Name+": "+why)
 		}
 		l.mu.Unlock()
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"strings"
@@ -127,6 +129,10 @@ func TestALogThatCannotBeReadIsShownAndSaidOnce(t *testing.T) {
 		}
 		if n := strings.Count(l.said.String(), "log not read"); n != 1 {
 			t.Errorf("said %d times", n)
+		}
+		l.trouble(fmt.Errorf("follow log: %w", &fs.PathError{Op: "stat", Path: "/x", Err: fs.ErrNotExist}))
+		if got := w.e.Status().Keys[0].UnreadLogs; !slices.Equal(got, []string{"the journal of app.service: file does not exist"}) {
+			t.Errorf("%q", got)
 		}
 		l.trouble(nil)
 		if k := w.e.Status().Keys[0]; k.UnreadLogs != nil {
