@@ -27,10 +27,12 @@ func (a *app) completions(root *cobra.Command) {
 	}
 	for _, cmd := range append(root.Commands(), root) {
 		for flag, names := range map[string]suggester{
-			"output":   func() []string { return []string{"text", "json"} },
-			"provider": a.providerNames,
-			"key":      a.keyNames,
-			"sink":     a.sinkNames,
+			"output":    func() []string { return []string{"text", "json"} },
+			"provider":  a.providerNames,
+			"on-change": func() []string { return []string{"restart", "none", "signal:HUP", "signal:USR1", "signal:USR2"} },
+			"log-level": config.LogLevel("").Words,
+			"key":       a.keyNames,
+			"sink":      a.sinkNames,
 		} {
 			if cmd.Flags().Lookup(flag) != nil {
 				_ = cmd.RegisterFlagCompletionFunc(flag, offer(names)) // fails only for a flag that is not there

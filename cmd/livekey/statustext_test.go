@@ -44,6 +44,10 @@ func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
 	suspect := &report.Current{Outcome: key.Dead, Reason: key.Invalid, Suspect: true}
 	live := &report.Current{Outcome: key.Live, Reason: key.Valid}
 	missing := alerts.Data{Cause: key.SourceMissing, Severity: key.Warning, Summary: "A: nothing (read /a: not found)"}
+	old := []report.Older{
+		{Fingerprint: "a1", Outcome: key.Dead}, {Fingerprint: "a2", Unwatched: true}, {Fingerprint: "a3", Outcome: key.Dead},
+		{Fingerprint: "a4", Outcome: key.Live}, {Fingerprint: "a5", Unwatched: true},
+	}
 	missing.Evidence = map[string]string{"detail": "read /a: not found"}
 	for _, c := range []struct {
 		rule string
@@ -61,10 +65,7 @@ func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
 		{"what consumers failed on says how it goes on", report.Status{Keys: []report.Key{{Name: "A", Current: live, Candidate: &report.Candidate{
 			Fingerprint: "0123456789ab", Outcome: key.Live, Reason: key.Valid, HeldBy: "failed",
 		}}}}, "held: its consumers did not come back with it (-)\n  -> mend them, then livekey approve A\n", "held: failed"},
-		{"old versions of one fate stand in one line", report.Status{Keys: []report.Key{{Name: "A", Current: live, Older: []report.Older{
-			{Fingerprint: "a1", Outcome: key.Dead}, {Fingerprint: "a2", Unwatched: true}, {Fingerprint: "a3", Outcome: key.Dead},
-			{Fingerprint: "a4", Outcome: key.Live}, {Fingerprint: "a5", Unwatched: true},
-		}}}}, "A: older a4 is live (-)\nA: older a1, a3 are dead\nA: older a2, a5: nobody has their values any more", "is dead"},
+		{"old versions of one fate stand in one line", report.Status{Keys: []report.Key{{Name: "A", Current: live, Older: old}}}, "A: older a4 is live (-)\nA: older a1, a3 are dead\nA: older a2, a5: nobody has their values any more", "is dead"},
 		{"a log that cannot be read is named", report.Status{Keys: []report.Key{{Name: "A", Current: live, UnreadLogs: []string{"file /x: no such file"}}}}, "A: refusals are not seen in file /x: no such file\n", "adopted"},
 		{"what a summary says is not said again", report.Status{Alerts: []alerts.Data{missing}}, "A: nothing (read /a: not found)\n", "\n  read /a"},
 	} {

@@ -232,8 +232,9 @@ func code(text string) markup {
 // after is how long after the first delivery something happened.
 func after(began, at time.Time) markup {
 	d := at.Sub(began)
-	if d < 0 {
+	if d <= -time.Second {
 		return "−" + esc(Span(-d))
 	}
+	d = max(d, 0) // within the second before it: at once
 	return "+" + esc(Span(d))
 }

@@ -203,3 +203,14 @@ func TestSpans(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatTookNoTimeWasAtOnce(t *testing.T) {
+	began := time.Unix(1000, 0)
+	for d, want := range map[time.Duration]markup{
+		-time.Minute: "−1m 0s", -900 * time.Millisecond: "+0s", 0: "+0s", 90 * time.Second: "+1m 30s",
+	} {
+		if got := after(began, began.Add(d)); got != want {
+			t.Errorf("%s: %s, want %s", d, got, want)
+		}
+	}
+}
