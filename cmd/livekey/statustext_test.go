@@ -45,8 +45,11 @@ func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
 	live := &report.Current{Outcome: key.Live, Reason: key.Valid}
 	missing := alerts.Data{Cause: key.SourceMissing, Severity: key.Warning, Summary: "A: nothing (read /a: not found)"}
 	old := []report.Older{
-		{Fingerprint: "a1", Outcome: key.Dead}, {Fingerprint: "a2", Unwatched: true}, {Fingerprint: "a3", Outcome: key.Dead},
-		{Fingerprint: "a4", Outcome: key.Live}, {Fingerprint: "a5", Unwatched: true},
+		{Fingerprint: "a1", Outcome: key.Dead},
+		{Fingerprint: "a2", Unwatched: true},
+		{Fingerprint: "a3", Outcome: key.Dead},
+		{Fingerprint: "a4", Outcome: key.Live},
+		{Fingerprint: "a5", Unwatched: true},
 	}
 	missing.Evidence = map[string]string{"detail": "read /a: not found"}
 	for _, c := range []struct {
