@@ -38,11 +38,7 @@ func (e *Engine) ChildFailed(sink string, suspects map[key.Name]key.Fingerprint,
 func (e *Engine) ChildHealthy(sink string) {
 	s := e.sinks[sink]
 	for _, name := range s.Keys {
-		k := e.keys[name]
-		k.mu.Lock()
-		c := k.state.Candidate
-		k.mu.Unlock()
-		if c != nil && c.Hold == rotation.HoldFailed {
+		if c := e.keys[name].snapshot().Candidate; c != nil && c.Hold == rotation.HoldFailed {
 			return
 		}
 	}

@@ -1,21 +1,17 @@
 // Package logwatch follows logs of consumers, line by line from now on, and says which
 // lines match. A line may hold anything, a key too: it is looked at where it lies, and
 // neither kept nor quoted.
+//
+// A log is followed by Follow, which returns when ctx ends. It calls line with each line
+// that is added, without its end and cut after MaxLine bytes, which it may not keep; and
+// trouble with what keeps it from reading, and with nil once that is over. Neither is
+// called by two goroutines at once.
 package logwatch
 
 import (
 	"bytes"
-	"context"
 	"regexp"
 )
-
-// Log is one log. Follow returns when ctx ends. It calls line with each line that is
-// added, without its end and cut after MaxLine bytes, which it may not keep; and trouble
-// with what keeps it from reading, and with nil once that is over. Neither is called by
-// two goroutines at once.
-type Log interface {
-	Follow(ctx context.Context, line func([]byte), trouble func(error))
-}
 
 // MaxLine is what is looked at of a line, in bytes.
 const MaxLine = 8 << 10

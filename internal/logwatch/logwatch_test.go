@@ -122,7 +122,10 @@ type follower struct {
 	err   error
 }
 
-func follow(t *testing.T, l Log) *follower {
+func follow(t *testing.T, l interface {
+	Follow(ctx context.Context, line func([]byte), trouble func(error))
+},
+) *follower {
 	f := &follower{t: t}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
