@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // place is where a process belongs, as its control group tells.
@@ -66,12 +67,18 @@ func groups(text []byte) (paths []string) {
 var (
 	// An id, which Docker, containerd, CRI-O and Podman put into a scope with their name
 	// before it, or into a group as it is.
-	containerGroup = regexp.MustCompile(`^(?:([a-z]+(?:-[a-z]+)*)-)?([0-9a-f]{64})(?:\.scope)?$`)
+	containerGroup = lazily(`^(?:([a-z]+(?:-[a-z]+)*)-)?([0-9a-f]{64})(?:\.scope)?$`)
 	// A kubelet that asks systemd for slices writes underscores for the uid's dashes.
-	podSlice = regexp.MustCompile(`kubepods.*-pod([0-9a-f_]{32,36})\.slice$`)
-	podGroup = regexp.MustCompile(`^pod([0-9a-f-]{32,36})$`)
-	session  = regexp.MustCompile(`^session-[^/]*\.scope$`)
+	podSlice = lazily(`kubepods.*-pod([0-9a-f_]{32,36})\.slice$`)
+	podGroup = lazily(`^pod([0-9a-f-]{32,36})$`)
+	session  = lazily(`^session-[^/]*\.scope$`)
 )
+
+// lazily compiles an expression when it is needed first: those here would take a third of a
+// megabyte of a livekey that never looks.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // parseGroup reads one path, from the outside in. A containerd that was told of slices and
 // has none joins slice, runtime and id by colons. Names of units are left as they are:
@@ -83,15 +90,15 @@ func parseGroup(path string) (at place) {
 		if users { // who may call his own groups a pod's
 			pods = false
 		}
-		if m := podSlice.FindStringSubmatch(name); m != nil && pods {
+		if m := podSlice().FindStringSubmatch(name); m != nil && pods {
 			at.pod = strings.ReplaceAll(m[1], "_", "-")
 			continue
 		}
-		if m := podGroup.FindStringSubmatch(name); m != nil && pods {
+		if m := podGroup().FindStringSubmatch(name); m != nil && pods {
 			at.pod = m[1]
 			continue
 		}
-		if m := containerGroup.FindStringSubmatch(name); m != nil && !strings.Contains(m[1], "conmon") {
+		if m := containerGroup().FindStringSubmatch(name); m != nil && !strings.Contains(m[1], "conmon") {
 			at.container = m[2]
 			if users && at.userUnit == "" {
 				at.unit = "" // a user's manager, which is not restarted for a container
@@ -100,7 +107,7 @@ func parseGroup(path string) (at place) {
 		}
 		unit := strings.TrimPrefix(name, "_") // which systemd puts before names that the kernel has uses for
 		switch {
-		case !isUnit(unit) || session.MatchString(unit):
+		case !isUnit(unit) || session().MatchString(unit):
 		case !inside:
 			at.unit, inside = unit, true
 			users = strings.HasPrefix(unit, "user@")

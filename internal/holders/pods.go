@@ -3,7 +3,6 @@ package holders
 import (
 	"context"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -46,14 +45,14 @@ func (p Pods) Look(ctx context.Context, w Wanted) (Scan, error) {
 	return scan, nil
 }
 
-var podFolder = regexp.MustCompile(`^([a-z0-9][a-z0-9-]{0,62})_([a-z0-9][a-z0-9.-]{0,252})_([0-9a-f-]{32,36})$`)
+var podFolder = lazily(`^([a-z0-9][a-z0-9-]{0,62})_([a-z0-9][a-z0-9.-]{0,252})_([0-9a-f-]{32,36})$`)
 
 // podNames maps uids to namespace/name. Where the folder cannot be read there are none.
 func podNames(logs string) map[string]string {
 	names := map[string]string{}
 	folders, _ := os.ReadDir(logs)
 	for _, f := range folders {
-		if m := podFolder.FindStringSubmatch(f.Name()); m != nil {
+		if m := podFolder().FindStringSubmatch(f.Name()); m != nil {
 			names[m[3]] = m[1] + "/" + m[2]
 		}
 	}
