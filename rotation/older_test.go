@@ -205,12 +205,12 @@ func TestOneAlertForAllOldVersions(t *testing.T) {
 	y.is("newest", live)
 	y.fetch("newest", 0)
 	y.pass(2*y.p.Grace, nil)
-	if o := y.open(key.OverlapTooLong); o == nil || o.Evidence["versions"] != "new, old" {
+	if o := y.open(key.OverlapTooLong); o == nil || o.Evidence["versions"] != "new, old" || !strings.Contains(o.Summary, "versions new, old still work, ") {
 		t.Fatalf("told %+v", o)
 	}
 	y.is("new", refused)
 	y.pass(7*time.Hour, nil)
-	if o := y.open(key.OverlapTooLong); o == nil || o.Evidence["version"] != "old" || o.Evidence["versions"] != "" {
+	if o := y.open(key.OverlapTooLong); o == nil || o.Evidence["version"] != "old" || o.Evidence["versions"] != "" || !strings.Contains(o.Summary, "version old still works, ") {
 		t.Fatalf("told %+v", o)
 	}
 }

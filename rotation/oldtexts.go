@@ -25,6 +25,14 @@ func (t *turn) several(all []*Version) (evidence map[string]string, names string
 	return evidence, names
 }
 
+// one is a verb for one version, or many.
+func one(all []*Version, is, are string) string {
+	if len(all) == 1 {
+		return is
+	}
+	return are
+}
+
 // consumers makes one sorted list of many, for a person.
 func consumers(lists ...[]key.Consumer) []string {
 	var all []string
@@ -70,7 +78,7 @@ func (t *turn) overlapAlert(all []*Version) Open {
 	}
 	return Open{
 		Cause: key.OverlapTooLong, Severity: key.Warning,
-		Summary:  fmt.Sprintf("%s: the old %s still works, more than %s after every sink had its successor%s", t.p.Key, names, t.p.Grace, held),
+		Summary:  fmt.Sprintf("%s: the old %s still %s, more than %s after every sink had the successor%s", t.p.Key, names, one(all, "works", "work"), t.p.Grace, held),
 		Evidence: e, Affected: holders, Actions: act,
 	}
 }
@@ -107,7 +115,7 @@ func (t *turn) revokedEarlyAlert(all []*Version) Open {
 	}
 	return Open{
 		Cause: key.RevokedEarly, Severity: key.Critical,
-		Summary:  fmt.Sprintf("%s: the old %s was revoked %s", t.p.Key, names, strings.Join(what, " and ")),
+		Summary:  fmt.Sprintf("%s: the old %s %s revoked %s", t.p.Key, names, one(all, "was", "were"), strings.Join(what, " and ")),
 		Evidence: e, Affected: holders, Actions: act,
 	}
 }
