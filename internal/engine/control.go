@@ -10,6 +10,7 @@ import (
 
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/internal/suggest"
 	"github.com/livekey/livekey/rotation"
 )
@@ -126,5 +127,6 @@ func (e *Engine) noSuch(name key.Name, why string) error {
 	if meant := suggest.Nearest(string(name), known); meant != "" {
 		why += fmt.Sprintf("; did you mean %q?", meant)
 	}
-	return fmt.Errorf("key %s: %w: %s", name, key.ErrNotFound, why)
+	shown := secret.Scrub(errors.New(string(name))) // somebody may have pasted a key
+	return fmt.Errorf("key %w: %w: %s", shown, key.ErrNotFound, why)
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,4 +77,22 @@ func TestAPauseWritesNothingAndLosesNothing(t *testing.T) {
 			t.Errorf("after its end paused until %v for %q", k.PausedUntil, k.PauseReason)
 		}
 	})
+}
+
+func TestANameThatNobodyKnowsIsNotTold(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.source.set("API_KEY", "v1")
+		w.issuer.is("v1", key.Live, key.Valid, "ours")
+		w.start()
+		defer w.stop()
+		pass(time.Second)
+		const pasted = "sk-ant-api03-Zt3Qw7LrXv5Nq8Kp2Ym4-AbCdEf"
+		err := w.e.Refresh(t.Context(), []key.Name{pasted})
+		if !errors.Is(err, key.ErrNotFound) || strings.Contains(err.Error(), "Zt3Qw7LrXv5") {
+			t.Errorf("a key in the place of a name: %v", err)
+		}
+		if err := w.e.Refresh(t.Context(), []key.Name{"API_KYE"}); !strings.Contains(err.Error(), `key API_KYE: not found`) || !strings.Contains(err.Error(), `did you mean "API_KEY"?`) {
+			t.Errorf("a slip: %v", err)
+		}
+	}, "API_KEY")
 }

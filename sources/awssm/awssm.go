@@ -138,6 +138,9 @@ func (s *Source) call(ctx context.Context, conn *connection, c call, do func(con
 		return fmt.Errorf("%d other reads did not end: %w", maxRequests, context.Cause(ctx))
 	}
 	err := do(ctx)
+	if broken(err) && ctx.Err() == nil { // a read changes nothing: once more, on another connection
+		err = do(ctx)
+	}
 	if err == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -221,6 +222,24 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 		if seen {
 			t.Errorf("%d: the target was asked", status)
 		}
+	}
+}
+
+func TestAConnectionThatBreaksOnceIsMadeAnew(t *testing.T) {
+	w := newWorld(t)
+	var asked atomic.Int32
+	w.breaks("broken", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Length", "60")
+		_, _ = io.WriteString(rw, `{"SecretString":"v","VersionId":"`)
+		_ = http.NewResponseController(rw).Flush()
+		if asked.Add(1) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = io.WriteString(rw, strings.Repeat("1", 60-33-2)+`"}`)
+	})
+	r, err := w.open().Fetch(t.Context(), at("broken"))
+	if err != nil || asked.Load() != 2 || string(r.Data.Reveal()) != "v" {
+		t.Errorf("asked %d times: %v", asked.Load(), err)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -116,6 +118,8 @@ func (c call) cause(err error) error {
 		return c.throttled(resp)
 	case errors.As(err, &api):
 		return c.ofCode(api, resp)
+	case answered && broken(err):
+		return errors.New("the connection broke while the answer was read, twice")
 	case answered:
 		return fmt.Errorf("%w (status %d): does endpoint lead to AWS?", ErrAnswer, resp.HTTPStatusCode())
 	default:
@@ -182,4 +186,11 @@ func (c call) subject() string {
 
 func retryAfter(resp *smithyhttp.ResponseError) time.Duration {
 	return httpclient.RetryAfter(resp.Response.Header.Get("Retry-After"), time.Now())
+}
+
+// broken says whether a connection ended in the middle of an answer.
+func broken(err error) bool {
+	var op *net.OpError
+	var resp *smithyhttp.ResponseError
+	return errors.As(err, &resp) && (errors.As(err, &op) && op.Op == "read" || errors.Is(err, io.ErrUnexpectedEOF))
 }

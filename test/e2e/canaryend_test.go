@@ -124,17 +124,22 @@ func TestNoValueEscapesAfterTheRotation(t *testing.T) {
 	w.awaitWebhook(alerts.Opened, key.KeyDead, "A")
 	everything()
 
-	var seen report.Rotations
-	must(t, json.Unmarshal([]byte(w.livekey("rotations", "A", "--output", "json").stdout), &seen))
-	happened := map[trail.What]bool{}
-	for _, s := range seen.Rotations[0].Steps {
-		happened[s.What] = true
-	}
-	for _, what := range []trail.What{trail.Held, trail.Reported, trail.Adopted, trail.Reloaded, trail.Refused} {
-		if !happened[what] {
-			t.Errorf("too little was searched: nothing was %s", what)
+	w.until("enough has happened to be searched", patience, func() error {
+		var seen report.Rotations
+		if err := json.Unmarshal([]byte(w.livekey("rotations", "A", "--output", "json").stdout), &seen); err != nil {
+			return err
 		}
-	}
+		happened := map[trail.What]bool{}
+		for _, s := range seen.Rotations[0].Steps {
+			happened[s.What] = true
+		}
+		for _, what := range []trail.What{trail.Held, trail.Reported, trail.Adopted, trail.Reloaded, trail.Refused} {
+			if !happened[what] {
+				return fmt.Errorf("nothing was %s", what)
+			}
+		}
+		return nil
+	})
 	mu.Lock()
 	w.remember("a call of on_change", calls...)
 	mu.Unlock()

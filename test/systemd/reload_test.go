@@ -128,7 +128,7 @@ func TestUnitsAreToldThroughPolkit(t *testing.T) {
 	w.put("/run/consumer/bad-4", v3, 0o644)
 	w.issuer.Add(v3, account)
 	w.source("K", v3)
-	w.until("what failed", contains(w.status, "held: failed"))
+	w.until("what failed", contains(w.status, "held: its consumers"))
 	for _, n := range []int{1, 2, 3, 4} {
 		w.until("the version before", w.started(n, v2))
 		w.until("a reader that is back", func() error {
