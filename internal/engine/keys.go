@@ -207,7 +207,7 @@ func (k *keyRun) act(action rotation.Action) {
 			s.withdraw(k.Name, a.Fingerprint)
 		}
 	case rotation.Open:
-		k.e.alerts.open(k.subject(), k.Name, k.Provider, append(k.affected(), a.Affected...), a)
+		k.e.alerts.open(k.subject(), k.Name, k.Provider, k.affectedBy(a), a)
 	case rotation.Resolve:
 		k.e.alerts.resolve(k.subject(), a.Cause, a.Reason)
 	case rotation.Look:
@@ -340,6 +340,22 @@ func (k *keyRun) affected() []string {
 		names = append(names, "sink "+s.Name)
 	}
 	return names
+}
+
+// affectedBy are those whom an alert concerns. One about an old version leaves out the
+// sinks that have the new one.
+func (k *keyRun) affectedBy(a rotation.Open) []string {
+	if a.Cause != key.RevokedEarly && a.Cause != key.OverlapTooLong {
+		return append(k.affected(), a.Affected...)
+	}
+	var names []string
+	current := k.currentPrint()
+	for _, s := range k.sinks {
+		if has, _ := s.hasVersion(k.Name, current); !has {
+			names = append(names, "sink "+s.Name)
+		}
+	}
+	return append(names, a.Affected...)
 }
 
 func (k *keyRun) subject() string { return "key/" + string(k.Name) }
