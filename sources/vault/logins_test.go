@@ -420,7 +420,7 @@ func TestTokenOfARealVaultThatReachesItsMaximumIsFollowedByAnother(t *testing.T)
 	v.Do("POST", "auth/approle/role/livekey", map[string]any{"token_max_ttl": "4s"}, nil)
 	src := open(t, "{address: %q, auth: {method: approle, role_id: %q, secret_id_file: %q}}", v.URL, roleID, tempFile(t, secretID))
 	keep(t, src)
-	for end := time.Now().Add(9 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(11 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		before := v.Requests("secret/data/a")
 		if _, err := src.Fetch(t.Context(), at("secret/a")); err != nil {
 			t.Fatal(err)
@@ -430,7 +430,7 @@ func TestTokenOfARealVaultThatReachesItsMaximumIsFollowedByAnother(t *testing.T)
 		}
 	}
 	if n := v.Requests("auth/approle/login"); n < 3 || n > 6 {
-		t.Errorf("%d logins in nine seconds of tokens of four at most", n)
+		t.Errorf("%d logins in eleven seconds of tokens of four at most", n)
 	}
 	if v.Requests("auth/token/renew-self") == 0 {
 		t.Error("nothing was renewed")
