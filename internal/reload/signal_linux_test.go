@@ -142,6 +142,43 @@ func TestAProcessIsWhoseStartedIt(t *testing.T) {
 	}
 }
 
+// A name alone means livekey's own user: anybody may give his process any name.
+func TestANameAloneMeansNobodyElsesProcess(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("root alone can start a process of another user")
+	}
+	dir, err := os.MkdirTemp("", "lk") // which another user passes through
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	name := unique()
+	program := filepath.Join(dir, name)
+	for _, err := range []error{os.Chmod(dir, 0o711), os.Symlink("/bin/sh", program)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(program, "-c", "trap : USR1\necho ready\nwhile :; do sleep 0.05; done")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 64001, Gid: 64001}}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	child{cmd, bufio.NewScanner(out)}.hears(t, "ready")
+	nobody, err := (Signal{Signal: "USR1", Process: unique() + "no", Settle: quick}).Reload(t.Context(), Change{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told, err := (Signal{Signal: "USR1", Process: name, Settle: quick}).Reload(t.Context(), Change{}); err != nil || told != nobody {
+		t.Errorf("another user's process: %q, %v; where there is none: %q", told, err, nobody)
+	}
+}
+
 func TestWhereThereIsNoProcessNobodyIsTold(t *testing.T) {
 	c := spawn(t, unique(), "")
 	_ = c.Process.Kill()
