@@ -63,6 +63,7 @@ type Key struct {
 	With      map[string]string   // parameters of the provider
 	Env       map[string]key.Part // variable: part
 	Optional  bool
+	OptIn     bool              // the provider may be asked though its file says that asking costs something
 	Form      string            // token, text, pem, json; "" : as the provider's file states
 	Format    string            // plain, base64: how the field's bytes are wrapped
 	Trim      bool              // opt in to trimming what is proved and delivered

@@ -31,6 +31,7 @@ type keySpec struct {
 	With     map[string]string `yaml:"with"`
 	Env      Node              `yaml:"env"`
 	Optional bool              `yaml:"optional"`
+	OptIn    bool              `yaml:"opt_in"`
 	Form     form              `yaml:"form"`
 	Format   wrapping          `yaml:"format"`
 	Trim     bool              `yaml:"trim"`
@@ -59,7 +60,7 @@ func (b *builder) key(n Node) (k Key, ok bool) {
 	}
 	b.keyAgrees(n, spec)
 	k = Key{
-		Name: key.Name(name), Provider: spec.Provider, BaseURL: spec.BaseURL, With: spec.With, Optional: spec.Optional,
+		Name: key.Name(name), Provider: spec.Provider, BaseURL: spec.BaseURL, With: spec.With, Optional: spec.Optional, OptIn: spec.OptIn,
 		Form: string(spec.Form), Format: string(spec.Format), Trim: spec.Trim, Allow: spec.Lint.Allow, Expect: spec.Expect,
 		Follow: spec.Identity == "follow", Node: n,
 	}
@@ -82,7 +83,7 @@ func (b *builder) keyAgrees(n Node, spec keySpec) {
 		b.add(n.fault("identity", "follow, while expect pins the identity", "keep one of them"))
 	}
 	if spec.Provider == NoProvider {
-		for _, field := range []string{"base_url", "with", "expect"} {
+		for _, field := range []string{"base_url", "with", "expect", "opt_in"} {
 			if _, said := n.field(field); said {
 				b.add(n.fault(field, "of no use with provider: none, which asks nobody", "remove it, or name the provider"))
 			}

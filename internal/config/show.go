@@ -56,6 +56,9 @@ func (c *Config) showKey(k Key) *yaml.Node {
 	if len(k.Allow) > 0 {
 		n.Content = append(n.Content, text("lint"), mapping("allow", texts(k.Allow)))
 	}
+	if k.OptIn {
+		n.Content = append(n.Content, text("opt_in"), boolean(true))
+	}
 	if k.Follow {
 		n.Content = append(n.Content, text("identity"), text("follow"))
 	}

@@ -100,6 +100,14 @@ type Verdict struct {
 	ExpiresAt   time.Time     `json:"expires_at,omitzero"` // zero: the issuer does not say
 	RetryAfter  time.Duration `json:"retry_after,omitempty"`
 	Identity    Identity      `json:"identity,omitempty"`
+	Limits      *Limits       `json:"limits,omitempty"` // nil: the issuer does not say
+}
+
+// Limits is how often an issuer lets a key be used, as it was at the time of the verdict.
+type Limits struct {
+	Limit     int64     `json:"limit"`             // calls in each period
+	Remaining int64     `json:"remaining"`         // of them
+	ResetAt   time.Time `json:"reset_at,omitzero"` // when the period ends; zero: not told
 }
 
 // Control is what the issuer's host said to a made-up credential.
