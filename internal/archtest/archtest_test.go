@@ -95,6 +95,7 @@ var violations = []struct {
 	{"suites are for tests", map[string]string{"sinks/envfile/e.go": `import ` + own + `sinks/sinktest"`}, "imports sinks/sinktest"},
 	{"suites are for tests", map[string]string{"sinks/envfile/e.go": `import "testing"`}, "imports testing"},
 	{"one reader of YAML", map[string]string{"validator/catalog/c.go": `import "go.yaml.in/yaml/v4"`}, "imports go.yaml.in/yaml/v4"},
+	{"no metrics library in the daemon", map[string]string{"internal/metrics/m.go": `import "github.com/prometheus/client_golang/prometheus"`}, "internal/metrics imports"},
 	{"no schema library in the daemon", map[string]string{"cmd/livekey/c.go": `import "github.com/google/jsonschema-go/jsonschema"`}, "cmd/livekey imports"},
 	{"one way to D-Bus", map[string]string{"internal/reload/r.go": `import "github.com/godbus/dbus/v5"`}, "internal/reload imports github.com/godbus/dbus/v5"},
 	{"no templates", map[string]string{"internal/ui/u.go": `import "text/template"`}, "internal/ui imports text/template"},

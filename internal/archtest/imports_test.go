@@ -136,6 +136,20 @@ var importRules = []rule{
 		},
 	},
 	{
+		"no metrics library in the daemon",
+		"it brings protobuf, two megabytes of it: internal/metrics writes the text, and its tests read it with the library",
+		func(t tree) (bad []string) {
+			for _, dir := range t.dirs() {
+				for _, i := range importsOf(t, dir) {
+					if strings.HasPrefix(i, "github.com/prometheus/") {
+						bad = append(bad, dir+" imports "+i)
+					}
+				}
+			}
+			return bad
+		},
+	},
+	{
 		"no schema library in the daemon",
 		"cmd/livekey/schema writes the schema of the config when it changes; the daemon has it as a text",
 		func(t tree) (bad []string) {

@@ -3,16 +3,24 @@ package metrics
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/internal/key"
@@ -184,9 +192,8 @@ func TestAKeyHasOneState(t *testing.T) {
 }
 
 func TestNamesAreAsPrometheusWants(t *testing.T) {
-	m := fed()
-	m.registry.MustRegister(snapshot(full))
-	problems, err := testutil.GatherAndLint(m.registry)
+	text := scrape(t, fed(), full)
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,16 +203,139 @@ func TestNamesAreAsPrometheusWants(t *testing.T) {
 		}
 	}
 	names := map[string]bool{}
-	families, err := m.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if strings.HasPrefix(f.GetName(), "livekey_") {
-			names[f.GetName()] = true
+	for name := range parse(t, text) {
+		if strings.HasPrefix(name, "livekey_") {
+			names[name] = true
 		}
 	}
 	documented(t, names)
+}
+
+// parse reads a page as Prometheus does.
+func parse(t *testing.T, text string) map[string]*dto.MetricFamily {
+	t.Helper()
+	reader := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := reader.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+	return families
+}
+
+func TestWhatIsUsualIsAsUsual(t *testing.T) {
+	usual := prometheus.NewRegistry()
+	usual.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection in between would move every figure
+	runtime.GC()
+	text := scrape(t, fed(), full)
+	theirs, err := usual.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := parse(t, text)
+	for _, want := range theirs {
+		name := want.GetName()
+		got := ours[name]
+		if got == nil {
+			t.Errorf("no %s", name)
+			continue
+		}
+		if got.GetHelp() != want.GetHelp() || got.GetType() != want.GetType() {
+			t.Errorf("%s is a %s, %q; want a %s, %q", name, got.GetType(), got.GetHelp(), want.GetType(), want.GetHelp())
+		}
+		// Both were asked within a moment: what is a number of this process is about the same.
+		a, b := valueOf(got.Metric[0]), valueOf(want.Metric[0])
+		if math.Abs(a-b) > 0.5*math.Max(a, b)+32 {
+			t.Errorf("%s is %v, and the library says %v", name, a, b)
+		}
+	}
+	for name := range ours {
+		if !strings.HasPrefix(name, "livekey_") && !slices.ContainsFunc(theirs, func(f *dto.MetricFamily) bool { return f.GetName() == name }) {
+			t.Errorf("%s is not among the usual", name)
+		}
+	}
+}
+
+func TestTheRuntimeIsSummedUpAsItsHelpSays(t *testing.T) {
+	for _, r := range runtimes {
+		_, says, told := strings.Cut(r.help, "Equals to ")
+		if !told {
+			continue
+		}
+		want := strings.Join(r.equals, " + ")
+		if says = strings.TrimSuffix(says, "."); says != want && says+"s" != want { // one of them lacks its s
+			t.Errorf("%s is %s, and says %s", r.name, want, says)
+		}
+	}
+}
+
+func valueOf(m *dto.Metric) float64 {
+	switch {
+	case m.Counter != nil:
+		return m.Counter.GetValue()
+	case m.Summary != nil:
+		return m.Summary.GetSampleSum()
+	default:
+		return m.Gauge.GetValue()
+	}
+}
+
+func TestAnyTextIsALabel(t *testing.T) {
+	for _, name := range []string{`say "hi"`, `C:\new`, "two\nlines", "ключ", "a,b}{", ""} {
+		m := New(name, "go")
+		m.SourceRead(name, nil)
+		m.Probed(name, key.Verdict{}, 20*time.Second)
+		families := parse(t, scrape(t, m, func() report.Status { return report.Status{} }))
+		for _, family := range []string{"livekey_build_info", "livekey_source_reads_total", "livekey_probe_duration_seconds"} {
+			got := families[family].Metric[0].Label
+			if !slices.ContainsFunc(got, func(l *dto.LabelPair) bool { return l.GetValue() == name }) {
+				t.Errorf("%s: %q became %v", family, name, got)
+			}
+		}
+	}
+}
+
+func TestHistogramsSumUp(t *testing.T) {
+	m := New("v", "go")
+	for _, took := range []time.Duration{5 * time.Millisecond, 10 * time.Millisecond, 11 * time.Millisecond, time.Minute} {
+		m.Probed("anthropic", key.Verdict{}, took)
+	}
+	h := parse(t, scrape(t, m, full))["livekey_probe_duration_seconds"].Metric[0].Histogram
+	if h.GetSampleCount() != 4 || math.Abs(h.GetSampleSum()-60.026) > 1e-9 {
+		t.Errorf("%d observations, %v s", h.GetSampleCount(), h.GetSampleSum())
+	}
+	for _, b := range h.Bucket {
+		want := uint64(3)
+		switch {
+		case b.GetUpperBound() == .01:
+			want = 2 // a bound belongs to what is below it
+		case math.IsInf(b.GetUpperBound(), 1):
+			want = 4
+		}
+		if b.GetCumulativeCount() != want {
+			t.Errorf("up to %v: %d, want %d", b.GetUpperBound(), b.GetCumulativeCount(), want)
+		}
+	}
+}
+
+func TestColumns(t *testing.T) {
+	const netstat = "TcpExt: A InOctets\nTcpExt: 1 2\nIpExt: In InOctets\nIpExt: 3 4\n"
+	for _, c := range []struct {
+		rule, text, first, name string
+		want                    float64
+		ok                      bool
+	}{
+		{"a word after the first", "cpu 1 2\nbtime 17\n", "btime", "", 17, true},
+		{"a column of the right table", netstat, "IpExt:", "InOctets", 4, true},
+		{"no such column", netstat, "IpExt:", "OutOctets", 0, false},
+		{"no such line", netstat, "Icmp:", "InOctets", 0, false},
+		{"a head without its numbers", "IpExt: In InOctets\nIpExt: 3\n", "IpExt:", "InOctets", 0, false},
+		{"no number", "btime soon\n", "btime", "", 0, false},
+	} {
+		if got, ok := columnOf([]byte(c.text), c.first, c.name); got != c.want || ok != c.ok {
+			t.Errorf("%s: %v, %v", c.rule, got, ok)
+		}
+	}
 }
 
 // documented holds that the page names every metric, and no other.

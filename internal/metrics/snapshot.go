@@ -1,20 +1,13 @@
 package metrics
 
 import (
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
+	"cmp"
+	"maps"
+	"slices"
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
 )
-
-// snapshot makes gauges of a status. What a status does not know has no sample.
-type snapshot func() report.Status
-
-func gauge(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
-}
 
 var (
 	ready = gauge("livekey_ready", "1 if every required key is delivered.")
@@ -50,71 +43,101 @@ const (
 
 var states = []string{stateLive, stateUnproved, stateSuspect, stateBlocked, stateDead, stateUnasked, stateUndelivered}
 
-// Describe sends nothing: which samples there are depends on the status.
-func (snapshot) Describe(chan<- *prometheus.Desc) {}
-
-// Collect sends a sample for everything that the status knows now.
-func (s snapshot) Collect(to chan<- prometheus.Metric) {
-	status := s()
-	send := func(d *prometheus.Desc, v float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	at := func(d *prometheus.Desc, t time.Time, labels ...string) {
-		if !t.IsZero() {
-			send(d, float64(t.UnixMilli())/1e3, labels...)
+// snapshot writes gauges of a status. What a status does not know has no sample.
+func snapshot(p *page, status report.Status) {
+	p.of(ready)
+	p.sample(bit(status.Ready))
+	for _, one := range ofKeys {
+		p.of(one.family)
+		for i := range status.Keys {
+			one.write(p, &status.Keys[i])
 		}
 	}
-	send(ready, bit(status.Ready))
-	var lookedAt time.Time // one look is for all keys
+	sinks := sinksOf(status.Keys)
+	for _, one := range ofSinks {
+		p.of(one.family)
+		for _, s := range sinks {
+			one.write(p, s)
+		}
+	}
+	p.of(looked)
 	for _, k := range status.Keys {
-		name := string(k.Name)
-		is := stateOf(k)
+		if k.Holders != nil { // one look is for all keys
+			p.at(k.Holders.LookedAt)
+			break
+		}
+	}
+	writeAlerts(p, status)
+}
+
+// ofKeys are the gauges of which each key has its samples.
+var ofKeys = []struct {
+	family
+	write func(p *page, k *report.Key)
+}{
+	{state, func(p *page, k *report.Key) {
+		is := stateOf(*k)
 		for _, one := range states {
-			send(state, bit(one == is), name, one)
+			p.sample(bit(one == is), string(k.Name), one)
 		}
+	}},
+	{held, func(p *page, k *report.Key) {
 		if k.Candidate != nil && k.Candidate.HeldBy != "" {
-			send(held, 1, name, k.Candidate.HeldBy)
+			p.sample(1, string(k.Name), k.Candidate.HeldBy)
 		}
-		if c := k.Current; c != nil {
-			at(verified, c.CheckedAt, name)
-			at(delivered, c.DeliveredAt, name)
-			at(expiry, c.ExpiresAt, name)
-			at(nextProbe, k.NextProbeAt, name)
-		}
+	}},
+	{verified, ofCurrent(func(p *page, k *report.Key) { p.at(k.Current.CheckedAt, string(k.Name)) })},
+	{delivered, ofCurrent(func(p *page, k *report.Key) { p.at(k.Current.DeliveredAt, string(k.Name)) })},
+	{expiry, ofCurrent(func(p *page, k *report.Key) { p.at(k.Current.ExpiresAt, string(k.Name)) })},
+	{nextProbe, ofCurrent(func(p *page, k *report.Key) { p.at(k.NextProbeAt, string(k.Name)) })},
+	{previous, func(p *page, k *report.Key) {
 		valid := 0
 		for _, o := range k.Older {
 			if o.Outcome == key.Live && !o.Unwatched {
 				valid++
 			}
 		}
-		send(previous, float64(valid), name)
-		if h := k.Holders; h != nil {
-			send(consumers, float64(h.Current), name, "current")
-			send(consumers, float64(h.Older), name, "older")
-			lookedAt = h.LookedAt
+		p.sample(float64(valid), string(k.Name))
+	}},
+	{consumers, func(p *page, k *report.Key) {
+		if k.Holders != nil {
+			p.sample(float64(k.Holders.Current), string(k.Name), "current")
+			p.sample(float64(k.Holders.Older), string(k.Name), "older")
 		}
-	}
-	at(looked, lookedAt)
-	sinks(status.Keys, send, at)
-	for a, n := range alertsOf(status) {
-		send(open, float64(n), a.cause, a.severity)
+	}},
+}
+
+// ofCurrent writes nothing of a key that was never delivered.
+func ofCurrent(write func(*page, *report.Key)) func(*page, *report.Key) {
+	return func(p *page, k *report.Key) {
+		if k.Current != nil {
+			write(p, k)
+		}
 	}
 }
 
-// sinks sends each sink once: every key of a status shows those that it has.
-func sinks(keys []report.Key, send func(*prometheus.Desc, float64, ...string), at func(*prometheus.Desc, time.Time, ...string)) {
+// ofSinks are those of sinks.
+var ofSinks = []struct {
+	family
+	write func(p *page, s report.Sink)
+}{
+	{written, func(p *page, s report.Sink) { p.at(s.WrittenAt, s.Name) }},
+	{failing, func(p *page, s report.Sink) { p.sample(bit(s.Unwritten), s.Name) }},
+	{owed, func(p *page, s report.Sink) { p.sample(bit(s.ReloadOwed), s.Name) }},
+}
+
+// sinksOf has each sink once: every key of a status shows those that it has.
+func sinksOf(keys []report.Key) (sinks []report.Sink) {
 	seen := map[string]bool{}
 	for _, k := range keys {
 		for _, s := range k.Sinks {
-			if seen[s.Name] {
-				continue
+			if !seen[s.Name] {
+				seen[s.Name] = true
+				sinks = append(sinks, s)
 			}
-			seen[s.Name] = true
-			at(written, s.WrittenAt, s.Name)
-			send(failing, bit(s.Unwritten), s.Name)
-			send(owed, bit(s.ReloadOwed), s.Name)
 		}
 	}
+	return sinks
 }
 
 func stateOf(k report.Key) string {
@@ -136,14 +159,23 @@ func stateOf(k report.Key) string {
 	}
 }
 
-type openAlert struct{ cause, severity string }
+type openAlert struct {
+	cause    key.Cause
+	severity key.Severity
+}
 
-func alertsOf(s report.Status) map[openAlert]int {
+func writeAlerts(p *page, status report.Status) {
 	n := map[openAlert]int{}
-	for _, a := range s.Alerts {
-		n[openAlert{string(a.Cause), string(a.Severity)}]++
+	for _, a := range status.Alerts {
+		n[openAlert{a.Cause, a.Severity}]++
 	}
-	return n
+	kinds := slices.SortedFunc(maps.Keys(n), func(a, b openAlert) int {
+		return cmp.Or(cmp.Compare(a.cause, b.cause), cmp.Compare(a.severity, b.severity))
+	})
+	p.of(open)
+	for _, a := range kinds {
+		p.sample(float64(n[a]), string(a.cause), string(a.severity))
+	}
 }
 
 func bit(b bool) float64 {

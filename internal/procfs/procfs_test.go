@@ -8,13 +8,13 @@ import (
 )
 
 // statText is that of a process whose name looks like what follows it.
-const statText = "7 (a) (b S 9 9) S 3 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 12345 0 0\n"
+const statText = "7 (a) (b S 9 9) S 3 0 0 0 0 0 0 0 0 0 40 2 0 0 0 0 0 0 12345 4096 7 0\n"
 
 func TestStat(t *testing.T) {
-	if got, ok := ParseStat([]byte(statText)); !ok || got != (Stat{State: 'S', Parent: 3, Start: 12345}) {
+	if got, ok := ParseStat([]byte(statText)); !ok || got != (Stat{State: 'S', Parent: 3, CPU: 42, Start: 12345, Virtual: 4096, Resident: 7}) {
 		t.Errorf("got %+v, %v", got, ok)
 	}
-	for _, bad := range []string{"", "7 (x", "7 (x) S 1 2 3", strings.Replace(statText, " 12345 ", " x ", 1), strings.Replace(statText, "S 3", "S -3", 1)} {
+	for _, bad := range []string{"", "7 (x", "7 (x) S 1 2 3", strings.Replace(statText, " 12345 ", " x ", 1), strings.Replace(statText, " 7 0", " -7 0", 1), strings.Replace(statText, "S 3", "S -3", 1)} {
 		if _, ok := ParseStat([]byte(bad)); ok {
 			t.Errorf("%q is taken", bad)
 		}
@@ -53,7 +53,7 @@ func TestTheKernelWritesWhatIsRead(t *testing.T) {
 	if err != nil {
 		t.Skip("no procfs is here")
 	}
-	if s, ok := ParseStat(stat); !ok || s.Parent != os.Getppid() {
+	if s, ok := ParseStat(stat); !ok || s.Parent != os.Getppid() || s.Virtual/uint64(os.Getpagesize()) < s.Resident || s.Resident == 0 {
 		t.Errorf("%+v of %q", s, stat)
 	}
 	status, err := os.ReadFile("/proc/self/status")

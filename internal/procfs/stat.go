@@ -15,7 +15,11 @@ const Tick = time.Second / 100
 type Stat struct {
 	State  byte // R, S, Z, …
 	Parent int
+	CPU    uint64 // what it used, for itself and in the kernel, in ticks
 	Start  uint64 // after the machine's start, in ticks
+
+	Virtual  uint64 // bytes
+	Resident uint64 // pages
 }
 
 // ParseStat reads "PID (name) S PPID …": the name may have spaces and parentheses in it.
@@ -25,13 +29,24 @@ func ParseStat(text []byte) (s Stat, ok bool) {
 		return s, false
 	}
 	fields := bytes.Fields(text[i+1:]) // from the third of proc(5) on
-	const state, parent, start = 0, 4 - 3, 22 - 3
-	if len(fields) <= start {
+	const state, parent, user, system, start, virtual, resident = 0, 4 - 3, 14 - 3, 15 - 3, 22 - 3, 23 - 3, 24 - 3
+	if len(fields) <= resident {
 		return s, false
 	}
-	var err, err2 error
 	s.State = fields[state][0]
-	s.Parent, err = strconv.Atoi(string(fields[parent]))
-	s.Start, err2 = strconv.ParseUint(string(fields[start]), 10, 64)
-	return s, err == nil && err2 == nil && s.Parent >= 0
+	var err error
+	if s.Parent, err = strconv.Atoi(string(fields[parent])); err != nil || s.Parent < 0 {
+		return s, false
+	}
+	var inKernel uint64
+	for _, f := range [...]struct {
+		at int
+		to *uint64
+	}{{user, &s.CPU}, {system, &inKernel}, {start, &s.Start}, {virtual, &s.Virtual}, {resident, &s.Resident}} {
+		if *f.to, err = strconv.ParseUint(string(fields[f.at]), 10, 64); err != nil {
+			return s, false
+		}
+	}
+	s.CPU += inKernel
+	return s, true
 }
