@@ -63,6 +63,8 @@ func (a *answer) gate(now time.Time) (v key.Verdict, ok bool) {
 		v = unknown(key.Unauthenticated, fmt.Sprintf("refused by a web page (%d), which a firewall sends and the issuer does not", a.status))
 	case a.isHTML():
 		v = unknown(key.Intercepted, fmt.Sprintf("a web page (%d) came where the issuer's answer belongs: a captive portal or proxy", a.status))
+	case a.isMedia():
+		v = unknown(key.Intercepted, fmt.Sprintf("a picture, a film or plain bytes (%d) came where the issuer's answer belongs", a.status))
 	default:
 		return key.Verdict{}, false
 	}
@@ -83,6 +85,14 @@ func (a *answer) isHTML() bool {
 	}
 	head := bytes.ToLower(bytes.TrimSpace(a.body[:min(len(a.body), 256)]))
 	return bytes.HasPrefix(head, []byte("<!doctype")) || bytes.HasPrefix(head, []byte("<html"))
+}
+
+// media are content types in which no API answers, whatever is inside.
+var media = []string{"image/", "audio/", "video/", "font/", "text/css", "application/octet-stream", "application/pdf", "application/zip"}
+
+func (a *answer) isMedia() bool {
+	is := strings.ToLower(a.header.Get("Content-Type"))
+	return slices.ContainsFunc(media, func(kind string) bool { return strings.HasPrefix(is, kind) })
 }
 
 // shape is what this answer has in common with every other of its kind.

@@ -1,41 +1,44 @@
 package catalog
 
 import (
-	"bytes"
 	"cmp"
 	"io"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/validator"
 )
 
 // corpus is what one issuer answers, and what each answer means: testdata/answers
 // has a file for each issuer whose rules are not tried in Go.
 type corpus struct {
-	Value   string `yaml:"value"` // template of a credential of the usual kind
-	Asks    string `yaml:"asks"`  // the call, as "GET https://…"
-	Carries place  `yaml:"carries"`
-	Answers []said `yaml:"answers"`
-}
-
-// place is where a call has the credential: in a header, after a text.
-type place struct {
-	Header string `yaml:"header"`
-	After  string `yaml:"after"`
+	Value   string            `yaml:"value"` // template of a credential of the usual kind: its first part
+	Parts   map[string]string `yaml:"parts"` // templates of the others
+	With    map[string]string `yaml:"with"`  // parameters
+	BaseURL string            `yaml:"base_url"`
+	Asks    string            `yaml:"asks"`  // the call, as "GET https://…"; {{value}}, or another part, stands where it is sent
+	Sends   string            `yaml:"sends"` // the body of the call, likewise
+	Carries place             `yaml:"carries"`
+	Answers []said            `yaml:"answers"`
 }
 
 // said is one answer. What it leaves out of the call is the corpus's.
 type said struct {
 	Name    string            `yaml:"name"`
 	Value   string            `yaml:"value"`
+	Parts   map[string]string `yaml:"parts"`
+	With    map[string]string `yaml:"with"`
+	BaseURL string            `yaml:"base_url"`
 	Asks    string            `yaml:"asks"`
+	Sends   string            `yaml:"sends"` // the body of the call
 	Carries place             `yaml:"carries"`
 	Status  int               `yaml:"status"` // 0: the value must not be sent
 	Headers map[string]string `yaml:"headers"`
@@ -70,33 +73,60 @@ func corpora(t testing.TB) map[string]corpus {
 		}
 		for i := range c.Answers {
 			a := &c.Answers[i]
-			a.Value, a.Asks, a.Carries = cmp.Or(a.Value, c.Value), cmp.Or(a.Asks, c.Asks), cmp.Or(a.Carries, c.Carries)
+			a.Value, a.BaseURL = cmp.Or(a.Value, c.Value), cmp.Or(a.BaseURL, c.BaseURL)
+			a.Asks, a.Sends = cmp.Or(a.Asks, c.Asks), cmp.Or(a.Sends, c.Sends)
+			if a.Carries.empty() {
+				a.Carries = c.Carries
+			}
+			if a.Parts == nil {
+				a.Parts = c.Parts
+			}
+			if a.With == nil {
+				a.With = c.With
+			}
 		}
 		all[strings.TrimSuffix(filepath.Base(path), ".yaml")] = c
 	}
 	return all
 }
 
-// first is the first answer with this meaning to a credential of the usual kind.
-func (c *corpus) first(t testing.TB, outcome string) said {
-	t.Helper()
-	i := slices.IndexFunc(c.Answers, func(s said) bool {
-		return s.Value == c.Value && s.Status != 0 && strings.HasPrefix(s.Want, outcome)
-	})
-	if i < 0 {
-		t.Fatalf("no answer is %s", outcome)
+// first is the first answer with this meaning to a credential of the usual kind, nil
+// if there is none.
+func (c *corpus) first(outcome string) *said {
+	for i := range c.Answers {
+		if s := &c.Answers[i]; s.Value == c.Value && s.Status != 0 && strings.HasPrefix(s.Want, outcome) {
+			return s
+		}
 	}
-	return c.Answers[i]
+	return nil
 }
 
-// madeUp is a credential of the kind that the answer is about.
-func (s *said) madeUp(t testing.TB) string {
+// madeUp is a credential of the kind that the answer is about: its parts by name.
+func (s *said) madeUp(t testing.TB, p *Provider) map[key.Part]string {
 	t.Helper()
-	tmpl, err := parseTemplate(s.Value)
-	if err != nil {
-		t.Fatal(err)
+	made := map[key.Part]string{}
+	texts := maps.Clone(s.Parts)
+	if texts == nil {
+		texts = map[string]string{}
 	}
-	return tmpl.madeUp()
+	texts[string(firstOf(p))] = s.Value
+	for name, text := range texts {
+		tmpl, err := parseTemplate(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made[key.Part(name)] = tmpl.madeUp()
+	}
+	return made
+}
+
+// firstOf is the part by which kinds of credential are told apart.
+func firstOf(p *Provider) key.Part { return key.Part(p.file.parts()[0]) }
+
+// class is the kind of credential that the answer is about.
+func (s *said) class(t testing.TB, p *Provider) *class {
+	t.Helper()
+	return p.class(secret.New([]byte(s.madeUp(t, p)[firstOf(p)])))
 }
 
 func (s *said) header() http.Header {
@@ -118,24 +148,49 @@ func (s *said) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 
 // sent is the credential that a request carries, in whatever place some kind has it.
 func (c *corpus) sent(r *http.Request) string {
+	body, _ := io.ReadAll(r.Body)
 	for _, s := range c.Answers {
-		if v := r.Header.Get(s.Carries.Header); v != "" {
-			return strings.TrimPrefix(v, s.Carries.After)
+		if v := s.Carries.read(r, body); v != "" {
+			return v
 		}
 	}
 	return ""
+}
+
+// settings are those of a checker whose calls go over a road.
+func (s *said) settings(p *Provider, over http.RoundTripper) Settings {
+	return settings(p, Settings{BaseURL: s.BaseURL, With: s.With, Client: &http.Client{Transport: over}})
+}
+
+// settings adds what every test needs: code by the names that the file has for it.
+func settings(p *Provider, s Settings) Settings {
+	s.Signers = map[string]validator.Signer{}
+	for _, c := range p.classes {
+		if c.request != nil && c.request.sign != nil {
+			s.Signers[c.request.sign.by] = func(r *http.Request, told validator.Signing) error {
+				r.Header.Set("Authorization", "signed with "+told.Part(string(firstOf(p))))
+				return nil
+			}
+		}
+	}
+	return s
 }
 
 // road is an http.RoundTripper that answers without a network, and keeps what it was asked.
 type road struct {
 	said  *said
 	asked []*http.Request
+	sent  [][]byte // the bodies
 }
 
 func (r *road) RoundTrip(req *http.Request) (*http.Response, error) {
-	r.asked = append(r.asked, req)
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.asked, r.sent = append(r.asked, req), append(r.sent, body)
 	return &http.Response{
 		StatusCode: r.said.Status, Header: r.said.header(), Request: req,
-		Body: io.NopCloser(bytes.NewReader([]byte(r.said.Body))),
+		Body: io.NopCloser(strings.NewReader(r.said.Body)),
 	}, nil
 }

@@ -8,10 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
-	"github.com/livekey/livekey/validator"
 )
 
 var now = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
@@ -349,62 +347,4 @@ func TestControlAnswers(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Whatever comes back, judging it does not panic, quotes nothing of it, and calls
-// a key dead only by a rule of the file and with the issuer's mark.
-func FuzzAnswers(f *testing.F) {
-	for _, status := range []int{200, 204, 302, 400, 401, 403, 404, 429, 503, 529} {
-		f.Add(status, "Retry-After: 3\nrequest-id: req_1", anthropicError("authentication_error", "invalid x-api-key"))
-		f.Add(status, "Content-Type: text/html", "<html>")
-		f.Add(status, "", `{"error":{"type":"x","code":"invalid_api_key"}}`)
-		f.Add(status, "", `{"data":[{"type":"model"}],"object":"list"}`)
-	}
-	for _, c := range corpora(f) {
-		for _, s := range c.Answers {
-			var lines strings.Builder
-			for name, value := range s.Headers {
-				lines.WriteString(name + ": " + value + "\n")
-			}
-			f.Add(s.Status, lines.String(), s.Body)
-		}
-	}
-	f.Add(401, "", `{"error":[[[[{"type":"authentication_error"}]]]]}`)
-	catalog := Builtin()
-	gateway := gatewayFile(f)
-	if err := catalog.Add("gateway", "gateway.yaml", gateway); err != nil {
-		f.Fatal(err)
-	}
-	var classes []*class
-	for _, id := range catalog.IDs() {
-		p, err := catalog.Lookup(id)
-		if err != nil {
-			f.Fatal(err)
-		}
-		classes = append(classes, p.classes...)
-	}
-	f.Fuzz(func(t *testing.T, status int, header, body string) {
-		a := newAnswer(status, headers(header), []byte(body))
-		for _, c := range classes {
-			for _, v := range []validator.Answer{c.judge(a, now), c.judgeControl(a, now)} {
-				if v.Verdict.RetryAfter < 0 || v.Verdict.RetryAfter > httpclient.MaxRetryAfter {
-					t.Fatalf("Retry-After of %s", v.Verdict.RetryAfter)
-				}
-				if v.Verdict.Detail == "" && v.Verdict.Outcome != key.Unknown {
-					t.Fatal("no detail")
-				}
-			}
-			got := c.judge(a, now).Settle()
-			if got.Outcome != key.Dead {
-				continue
-			}
-			r := c.match(a)
-			if r == nil || r.Outcome != key.Dead || !(r.namesBody() || c.provider.authentic(a)) {
-				t.Fatalf("dead without a rule or a mark: status %d", status)
-			}
-			if status >= 500 || status < 400 && (status/100 != 2 || !r.namesBody()) {
-				t.Fatalf("dead by status %d", status)
-			}
-		}
-	})
 }
