@@ -239,7 +239,7 @@ func (p *Prober) ask(ctx context.Context, id string, r Request) (v key.Verdict) 
 	v = a.Settle()
 	p.heard(r.Provider, v, time.Since(began))
 	switch {
-	case v.Rejected():
+	case v.Rejected() && !a.Local:
 		v = p.withControl(ctx, id, host, r, v)
 	case v.Outcome == key.Live:
 		p.learnShape(ctx, id, r, v.CheckedAt)

@@ -70,6 +70,8 @@ type Answer struct {
 	// Marked says that the answer carries the issuer's mark: its authentic_if
 	// holds, or the rule that matched names a body field or text.
 	Marked bool
+	// Local says that the value itself told, and nobody was asked.
+	Local bool
 	// Shape is what an answer has in common with every other of its kind: status,
 	// JSON keys, header names. Empty if there was none.
 	Shape string

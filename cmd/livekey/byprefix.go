@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/proof"
@@ -16,34 +20,45 @@ import (
 // version anew; a value without one is sent to nobody. A version of another issuer than
 // the delivered one's belongs to somebody else, and is held.
 type byPrefix struct {
-	catalog  *catalog.Catalog
-	checkers map[string]validator.Checker // by provider, all with addresses of their own
+	catalog *catalog.Catalog
+	client  *http.Client
+
+	mu       sync.Mutex
+	checkers map[string]validator.Checker // by provider, of those that a value named, all with addresses of their own
 }
 
-func newByPrefix(c *catalog.Catalog, client *http.Client) (*byPrefix, error) {
-	b := &byPrefix{catalog: c, checkers: map[string]validator.Checker{}}
-	for _, id := range c.Prefixes() {
-		provider, err := c.Lookup(id)
-		if err != nil {
-			return nil, err
-		}
-		checker, err := provider.Checker(catalog.Settings{Client: client, Signers: signers, NameIssuer: true})
-		if err != nil {
-			continue // needs parameters, which nobody gave: its keys stay without an issuer
-		}
-		b.checkers[id] = checker
-	}
-	return b, nil
+func newByPrefix(c *catalog.Catalog, client *http.Client) *byPrefix {
+	return &byPrefix{catalog: c, client: client, checkers: map[string]validator.Checker{}}
 }
 
 // Choose returns the checker of m's issuer, or one that asks nobody if no prefix tells.
 func (b *byPrefix) Choose(m proof.Material) validator.Checker {
 	for _, v := range m.Parts {
-		if c := b.checkers[b.catalog.ResolveValue(v)]; c != nil {
+		if c := b.of(b.catalog.ResolveValue(v)); c != nil {
 			return c
 		}
 	}
 	return stranger{}
+}
+
+// of is the checker of a provider; nil if it needs what nobody said: its keys stay
+// without an issuer.
+func (b *byPrefix) of(id string) validator.Checker {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c, ok := b.checkers[id]; ok {
+		return c
+	}
+	provider, err := b.catalog.Lookup(id)
+	if err != nil {
+		return nil
+	}
+	c, err := provider.Checker(withCode(catalog.Settings{Client: b.client, NameIssuer: true}))
+	if err != nil || len(provider.Info().Parts) > 1 {
+		c = nil // one value says nothing of the other parts
+	}
+	b.checkers[id] = c
+	return c
 }
 
 func (b *byPrefix) Check(ctx context.Context, m proof.Material) key.Verdict {
@@ -65,8 +80,10 @@ func (stranger) Check(_ context.Context, m proof.Material) key.Verdict {
 // Hosts are those of every issuer that a prefix could name.
 func (b *byPrefix) Hosts() []string {
 	var all []string
-	for _, c := range b.checkers {
-		if h, ok := c.(validator.Hoster); ok {
+	for _, l := range b.named() {
+		if u, err := url.Parse(l.BaseURL); err == nil && u.Host != "" && !strings.Contains(l.BaseURL, "{{") {
+			all = append(all, u.Scheme+"://"+u.Host)
+		} else if h, ok := b.of(l.ID).(validator.Hoster); ok { // few: those whose host is not the same for all
 			all = append(all, h.Hosts()...)
 		}
 	}
@@ -77,12 +94,16 @@ func (b *byPrefix) Hosts() []string {
 // Pins are the fields that tell one owner from another at any of them. An issuer
 // that does not tell a field pins nothing by it.
 func (b *byPrefix) Pins() []string {
-	var all []string
-	for _, c := range b.checkers {
-		if p, ok := c.(validator.Pinner); ok {
-			all = append(all, p.Pins()...)
-		}
+	all := []string{catalog.IssuerField}
+	for _, l := range b.named() {
+		all = append(all, l.Pins...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// named are the providers that a prefix names.
+func (b *byPrefix) named() []catalog.Listed {
+	ids := slices.Sorted(maps.Values(b.catalog.Prefixes()))
+	return slices.DeleteFunc(b.catalog.List(), func(l catalog.Listed) bool { return !slices.Contains(ids, l.ID) })
 }

@@ -96,8 +96,7 @@ func (p *plan) issuer(k config.Key, client *http.Client) (issuer, error) {
 		if k.BaseURL != "" || len(k.With) > 0 {
 			return issuer{}, k.Node.Fault("provider", "required, because base_url and with mean something to one provider only")
 		}
-		checker, err := newByPrefix(p.catalog, client)
-		return issuer{checker: checker, form: string(normalize.Token)}, err
+		return issuer{checker: newByPrefix(p.catalog, client), form: string(normalize.Token)}, nil
 	}
 	provider, err := p.catalog.Lookup(id)
 	if errors.Is(err, catalog.ErrUnknownProvider) {
@@ -110,7 +109,7 @@ func (p *plan) issuer(k config.Key, client *http.Client) (issuer, error) {
 	if err := provider.CheckParts(slices.Sorted(maps.Keys(k.From))); err != nil {
 		return issuer{}, k.Node.Fault("env", "%v", err)
 	}
-	checker, err := p.checker(provider, catalog.Settings{BaseURL: k.BaseURL, With: k.With, Client: client, Signers: signers})
+	checker, err := p.checker(provider, withCode(catalog.Settings{BaseURL: k.BaseURL, With: k.With, Client: client, OptIn: k.OptIn}))
 	if err != nil {
 		return issuer{}, k.Node.Fault("", "provider %s: %v", id, err)
 	}
@@ -120,7 +119,7 @@ func (p *plan) issuer(k config.Key, client *http.Client) (issuer, error) {
 // checker returns what asks this provider: one for all keys that are asked about in the
 // same way.
 func (p *plan) checker(provider *catalog.Provider, s catalog.Settings) (validator.Checker, error) {
-	way := fmt.Sprintf("%s %q %q", provider.ID(), s.BaseURL, s.With) // fmt sorts a map
+	way := fmt.Sprintf("%s %q %q %t", provider.ID(), s.BaseURL, s.With, s.OptIn) // fmt sorts a map
 	if c, ok := p.checkers[way]; ok {
 		return c, nil
 	}

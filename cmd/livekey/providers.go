@@ -27,6 +27,9 @@ func (a *app) providers() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(args) == 0 && *output != "json" {
+			return a.listProviders(c)
+		}
 		ids := c.IDs()
 		if len(args) == 1 {
 			ids = args
@@ -42,20 +45,32 @@ func (a *app) providers() *cobra.Command {
 			}
 			infos = append(infos, p.Info())
 		}
-		switch {
-		case *output == "json":
+		if *output == "json" {
 			return a.printJSON(map[string][]catalog.Info{"providers": infos})
-		case len(args) == 1:
-			return a.printProvider(infos[0])
 		}
-		table := ui.NewTable("provider", "asks", "variables")
-		for _, i := range infos {
-			table.Row(ui.Cell{Text: i.ID, Style: ui.Title}, ui.Text(i.BaseURL), ui.Text(few(i.Variables)))
-		}
-		table.Row(ui.Cell{Text: config.NoProvider, Style: ui.Title}, ui.Text("nobody"))
-		return a.out.Print(table)
+		return a.printProvider(infos[0])
 	})
 	return cmd
+}
+
+func (a *app) listProviders(c *catalog.Catalog) error {
+	table := ui.NewTable("provider", "asks", "variables")
+	for _, l := range c.List() {
+		table.Row(ui.Cell{Text: l.ID, Style: ui.Title}, ui.Text(asks(l.BaseURL)), ui.Text(few(l.Variables)))
+	}
+	table.Row(ui.Cell{Text: config.NoProvider, Style: ui.Title}, ui.Text("nobody"))
+	return a.out.Print(table)
+}
+
+// asks is a provider's base_url in words.
+func asks(baseURL string) string {
+	switch baseURL {
+	case "":
+		return "no HTTP"
+	case catalog.OwnAddress:
+		return "where yours is (base_url)"
+	}
+	return baseURL
 }
 
 // catalog is the built-in providers and the user's own, if there is a config.

@@ -111,11 +111,8 @@ func padding(line []byte) bool {
 	return len(value) == 0 || string(value) == "="
 }
 
-// knownVariable says whether a variable's exact name belongs to one provider.
-func knownVariable(name string) bool {
-	id, err := catalog.Builtin().Resolve([]string{name})
-	return err == nil && id != ""
-}
+// knownVariable says whether a variable's exact name has keys that a provider proves.
+func knownVariable(name string) bool { return catalog.Builtin().Known(name) }
 
 func (a *app) ofEnvironment(s subject) (*config.Config, error) {
 	var variables []string

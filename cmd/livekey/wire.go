@@ -21,6 +21,7 @@ import (
 	"github.com/livekey/livekey/sources/file"
 	"github.com/livekey/livekey/sources/vault"
 	"github.com/livekey/livekey/validator"
+	"github.com/livekey/livekey/validator/catalog"
 	"github.com/livekey/livekey/validator/sigv4"
 )
 
@@ -42,6 +43,11 @@ var (
 	signers = map[string]validator.Signer{
 		"sigv4": sigv4.Sign,
 	}
+	// decoders are code that reads a value offline, and speakers code that asks in another
+	// protocol than HTTP, for the provider's files that name them.
+	decoders = map[string]validator.Decoder{}
+	speakers = map[string]validator.Speaker{}
+
 	channelKinds = map[string]func(alerts.Env, config.Node) (alerts.Channel, error){
 		"alertmanager": alertmanager.FromConfig,
 		"exec":         execchannel.FromConfig,
@@ -50,6 +56,12 @@ var (
 		"webhook":      webhook.FromConfig,
 	}
 )
+
+// withCode completes what a checker is made of by the code that files may name.
+func withCode(s catalog.Settings) catalog.Settings {
+	s.Signers, s.Decoders, s.Speakers = signers, decoders, speakers
+	return s
+}
 
 func kinds() config.Kinds {
 	return config.Kinds{Sources: sorted(sourceKinds), Sinks: sorted(sinkKinds), Channels: sorted(channelKinds)}

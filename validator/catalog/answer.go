@@ -22,6 +22,7 @@ type answer struct {
 	header http.Header
 	body   []byte
 	json   any // of JSON, with numbers as json.Number, or of XML as if it were; nil if the body is neither
+	facts  any // what code decoded from the value, nil if none did
 }
 
 func readAnswer(resp *http.Response) (*answer, error) {

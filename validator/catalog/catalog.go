@@ -5,7 +5,8 @@
 package catalog
 
 import (
-	"embed"
+	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,8 +18,11 @@ import (
 	"github.com/livekey/livekey/internal/secret"
 )
 
-//go:embed providers/*.yaml
-var files embed.FS
+// builtin is what providers/*.yaml say, each as JSON, one after another: a tenth of the
+// time that YAML takes to read.
+//
+//go:embed catalog.json
+var builtin string
 
 // ErrUnknownProvider says that no file describes a provider of this name.
 var ErrUnknownProvider = errors.New("unknown provider")
@@ -35,11 +39,14 @@ type entry struct {
 	parse func() (*Provider, error)
 }
 
-// indexed is what is known about a built-in provider without reading its file.
+// indexed is what is known about a built-in provider without reading what its file says.
 type indexed struct {
-	id, file  string
-	variables []string
-	prefixes  []string
+	id, baseURL string
+	variables   []string
+	shared      []string
+	prefixes    []string
+	pins        []string
+	at, length  int // in builtin
 }
 
 // Builtin returns a catalog of the built-in providers.
@@ -47,16 +54,11 @@ func Builtin() *Catalog {
 	c := &Catalog{entries: map[string]*entry{}}
 	for _, i := range index {
 		c.entries[i.id] = &entry{indexed: i, parse: sync.OnceValues(func() (*Provider, error) {
-			text, err := files.ReadFile("providers/" + i.file)
-			if err != nil {
+			var f file
+			if err := json.Unmarshal([]byte(builtin[i.at:i.at+i.length]), &f); err != nil {
 				return nil, fmt.Errorf("read built-in provider %s: %w", i.id, err)
 			}
-			p, err := parse("providers/"+i.file, string(text))
-			if err != nil {
-				return nil, err
-			}
-			p.forget()
-			return p, nil
+			return newProvider(&f), nil
 		})}
 	}
 	return c
@@ -96,9 +98,11 @@ func (c *Catalog) Add(name, file string, text []byte) error {
 	}
 	p.forget()
 	c.entries[name] = &entry{
-		indexed: indexed{id: name, file: file, variables: f.Recognize.Variables, prefixes: f.Recognize.Prefix},
-		own:     true,
-		parse:   func() (*Provider, error) { return p, nil },
+		indexed: indexed{
+			id: name, baseURL: f.BaseURL, variables: f.Recognize.Variables, shared: f.Recognize.Shared, prefixes: f.Recognize.Prefix, pins: p.Pins(),
+		},
+		own:   true,
+		parse: func() (*Provider, error) { return p, nil },
 	}
 	return nil
 }
@@ -115,6 +119,24 @@ func (c *Catalog) Lookup(id string) (*Provider, error) {
 
 // IDs are the names of all providers, sorted.
 func (c *Catalog) IDs() []string { return slices.Sorted(maps.Keys(c.entries)) }
+
+// Listed is what is known of a provider without reading its file.
+type Listed struct {
+	ID        string
+	BaseURL   string // "" if nobody is asked over HTTP; own: each key says it
+	Variables []string
+	Pins      []string // identity fields that tell one owner from another
+}
+
+// List is every provider, sorted.
+func (c *Catalog) List() []Listed {
+	all := make([]Listed, 0, len(c.entries))
+	for _, id := range c.IDs() {
+		e := c.entries[id]
+		all = append(all, Listed{id, e.baseURL, slices.Concat(e.variables, e.shared), e.pins})
+	}
+	return all
+}
 
 // Resolve decides the provider by the exact names of the variables that a key is
 // delivered under; "" if they name none. It is an error if they name two.

@@ -1,8 +1,9 @@
 package catalog
 
 import (
+	"encoding/json"
 	"maps"
-	"net/url"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,7 +14,9 @@ import (
 
 const (
 	never   = "never" // probe_policy
-	low     = "low"   // confidence
+	optIn   = "opt-in"
+	offline = "offline"
+	low     = "low" // confidence
 	baseURL = "base_url"
 )
 
@@ -42,7 +45,8 @@ func (f *file) check(fs *faults) {
 		fs.add(f.node, "id", "must be lower-case letters, digits and dashes, and begin with a letter")
 	}
 	oneOf(fs, f.node, "form", f.Form, "", "token", "text", "pem", "json")
-	oneOf(fs, f.node, "probe_policy", f.ProbePolicy, "", never)
+	oneOf(fs, f.node, "probe_policy", f.ProbePolicy, "", never, optIn, offline)
+	checkOptIn(fs, f.node, f.ProbePolicy, f.OptIn)
 	oneOf(fs, f.node, "confidence", f.Confidence, "high", "medium", low)
 	if len(f.Evidence) == 0 {
 		fs.add(f.node, "evidence", "is missing: say where the rules come from")
@@ -57,17 +61,21 @@ func (f *file) check(fs *faults) {
 	f.checkParts(fs)
 	f.checkControl(fs, f.node, f.Control)
 	f.checkIdentity(fs, f.node, f.Identity)
+	f.checkTold(fs)
 	f.checkRules(fs, f.Rules)
+	f.checkDecoded(fs)
 	for i := range f.AuthenticIf {
 		f.AuthenticIf[i].check(fs, f.node, "authentic_if")
 	}
-	if f.Expiry != nil {
-		checkField(fs, f.node, "expiry", field{Header: f.Expiry.Header, Path: f.Expiry.Path})
-		oneOf(fs, f.node, "expiry.as", f.Expiry.As, slices.Sorted(maps.Keys(dates))...)
-	}
-	if f.ProbePolicy == never {
+	switch {
+	case f.ProbePolicy == never:
+		return
+	case f.Speak != "" || f.ProbePolicy == offline:
+		f.checkUnasked(fs)
 		return
 	}
+	f.checkDerived(fs)
+	f.checkElsewhere(fs)
 	f.checkBase(fs)
 	if f.Request == nil {
 		fs.add(f.node, "request", "is missing")
@@ -79,11 +87,41 @@ func (f *file) check(fs *faults) {
 	}
 }
 
+// checkTold keeps what a live answer tells beside its owner readable.
+func (f *file) checkTold(fs *faults) {
+	if f.Scopes != nil {
+		checkField(fs, f.node, "scopes", *f.Scopes)
+	}
+	if f.Expiry != nil {
+		f.Expiry.check(fs, f.node, "expiry")
+	}
+	if l := f.Limits; l != nil {
+		checkField(fs, f.node, "limits.limit", l.Limit)
+		checkField(fs, f.node, "limits.remaining", l.Remaining)
+		if l.Reset != (expiry{}) {
+			l.Reset.check(fs, f.node, "limits.reset")
+		}
+	}
+}
+
+func (e *expiry) check(fs *faults, in config.Node, name string) {
+	checkField(fs, in, name, field{Header: e.Header, Path: e.Path, Fact: e.Fact})
+	oneOf(fs, in, name+".as", e.As, slices.Sorted(maps.Keys(dates))...)
+}
+
+// checkOptIn wants the reason of a question that has to be asked for.
+func checkOptIn(fs *faults, in config.Node, policy, why string) {
+	if (policy == optIn) != (why != "") {
+		fs.add(in, "opt_in", "says what asking costs, of probe_policy: opt-in and only of that")
+	}
+}
+
 func (f *file) checkVariant(fs *faults, v *variant) {
 	if v.Prefix == "" || v.Name == "" {
 		fs.add(v.node, "", "a variant needs a name and the prefix that tells it from the others")
 	}
-	oneOf(fs, v.node, "probe_policy", v.ProbePolicy, "", never)
+	oneOf(fs, v.node, "probe_policy", v.ProbePolicy, "", never, optIn)
+	checkOptIn(fs, v.node, v.ProbePolicy, v.OptIn)
 	oneOf(fs, v.node, "confidence", v.Confidence, "", "high", "medium", low)
 	checkShape(fs, v.node, "shape", v.Shape)
 	f.checkControl(fs, v.node, v.Control)
@@ -116,46 +154,10 @@ func (f *file) checkNames(fs *faults) {
 	}
 }
 
-// checkBase keeps a value on the hosts that the file names: https, and parameters
-// only as one whole DNS label in front of a fixed suffix of two or more.
-func (f *file) checkBase(fs *faults) {
-	t, err := parseTemplate(f.BaseURL)
-	if err != nil {
-		fs.add(f.node, "base_url", "%v", err)
-		return
-	}
-	for _, name := range t.names() {
-		if _, ok := f.Params[name]; !ok {
-			fs.add(f.node, "base_url", "{{%s}} is no parameter; a secret never names a host", name)
-			return
-		}
-	}
-	const label = "x0label"
-	filled, _ := t.render(func(string) string { return label })
-	u, err := url.Parse(filled)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		fs.add(f.node, "base_url", "must be https://host, with a path at most")
-		return
-	}
-	labels := strings.Split(u.Hostname(), ".")
-	for i, l := range labels {
-		if strings.Contains(l, label) && (l != label || i > len(labels)-3) {
-			fs.add(f.node, "base_url", "a parameter fills one whole DNS label, and at least two fixed ones follow it")
-			return
-		}
-	}
-	if strings.Contains(u.Port()+u.Path, label) {
-		fs.add(f.node, "base_url", "a parameter fills a DNS label only; others go into request.url")
-	}
-}
-
 func (f *file) checkRequest(fs *faults, r *request) {
 	oneOf(fs, r.node, "method", r.Method, "GET", "POST", "HEAD")
-	if strings.Contains(r.Body, "{{") {
-		fs.add(r.node, "body", "is sent as it is: a value goes only into headers")
-	}
 	f.checkSign(fs, r)
-	sends := len(r.Sign) > 0
+	sends := f.checkBody(fs, r) || len(r.Sign) > 0
 	t, err := parseTemplate(r.URL)
 	switch {
 	case err != nil:
@@ -164,9 +166,9 @@ func (f *file) checkRequest(fs *faults, r *request) {
 		fs.add(r.node, "url", "must begin with {{base_url}}/, which pins the host")
 	default:
 		for _, name := range t[1:].names() {
-			if f.isPart(name) {
+			if f.ofKey(name) {
 				sends = true
-				if r.ValueInURL == "" {
+				if r.ValueInURL == "" && !slices.Contains(f.Public, name) {
 					fs.add(r.node, "url", "has the secret {{%s}}: use a header, or say in value_in_url why the issuer takes none", name)
 				}
 			} else if _, ok := f.Params[name]; !ok {
@@ -184,8 +186,8 @@ func (f *file) checkRequest(fs *faults, r *request) {
 			continue
 		}
 		for _, p := range t.names() {
-			sends = sends || f.isPart(p)
-			if _, ok := f.Params[p]; !ok && !f.isPart(p) {
+			sends = sends || f.ofKey(p)
+			if _, ok := f.Params[p]; !ok && !f.ofKey(p) {
 				fs.add(r.node, "headers."+name, "{{%s}} is neither a part nor a parameter", p)
 			}
 		}
@@ -195,30 +197,51 @@ func (f *file) checkRequest(fs *faults, r *request) {
 	}
 }
 
+// checkBody says also whether the body carries a part.
+func (f *file) checkBody(fs *faults, r *request) (sends bool) {
+	t, err := parseTemplate(r.Body)
+	if err != nil {
+		fs.add(r.node, "body", "%v", err)
+		return false
+	}
+	names := t.names()
+	if len(names) == 0 {
+		return false
+	}
+	escape := r.escape()
+	if escape == nil {
+		fs.add(r.node, "body", "has placeholders: say Content-Type: application/json or application/x-www-form-urlencoded in headers, so that they are escaped")
+		return false
+	}
+	for _, name := range names {
+		sends = sends || f.ofKey(name)
+		if _, ok := f.Params[name]; !ok && !f.ofKey(name) {
+			fs.add(r.node, "body", "{{%s}} is neither a part nor a parameter", name)
+		}
+	}
+	// A word that is no JSON of its own shows whether each placeholder is in a text.
+	const word = "x0label"
+	if text, _ := t.render(func(string) string { return word }); escape(`"`) == `\"` && !json.Valid([]byte(text)) {
+		fs.add(r.node, "body", "is no JSON, or has a placeholder outside of a text")
+	}
+	return sends
+}
+
 func (f *file) checkRules(fs *faults, rules []rule) {
 	for i := range rules {
 		r := &rules[i]
-		if len(r.Status) == 0 {
+		switch {
+		case f.Speak != "" && len(r.Status) > 0:
+			fs.add(r.node, "status", "is HTTP's; the code %s speaks another protocol", f.Speak)
+		case f.Speak == "" && len(r.Status) == 0:
 			fs.add(r.node, "status", "is missing: every rule names the statuses it is about")
 		}
-		if !slices.Contains(reasons[r.Outcome], r.Reason) {
-			fs.add(r.node, "reason", "is none of the reasons of outcome %s", r.Outcome)
+		f.checkRule(fs, r)
+		if r.Outcome == key.Live && len(r.BodyContains) == 0 && r.condition.empty() && r.Alone == "" {
+			fs.add(r.node, "outcome", "a status alone proves nothing live: name a field, a header or a text that only the issuer sends, or say in alone why none can be had")
 		}
-		if (r.Reason == key.Blocked) != slices.Contains(blockedBy, r.Which) {
-			fs.add(r.node, "which", "says of blocked, and only of that, by what: %s", strings.Join(blockedBy, ", "))
-		}
-		oneOf(fs, r.node, "confidence", r.Confidence, "", low)
-		if slices.Contains(r.BodyContains, "") {
-			fs.add(r.node, "body_contains", "an empty text is in every body")
-		}
-		if !r.condition.empty() || r.condition.operators() > 0 {
-			r.condition.check(fs, r.node, "")
-		}
-		for i := range r.And {
-			r.And[i].check(fs, r.node, "and")
-		}
-		if r.Outcome == key.Live && len(r.BodyContains) == 0 && r.condition.empty() {
-			fs.add(r.node, "outcome", "a status alone proves nothing live: name a field, a header or a text that only the issuer sends")
+		if r.Alone != "" && (r.Outcome != key.Live || !r.condition.empty() || slices.Contains(r.Status, http.StatusOK)) {
+			fs.add(r.node, "alone", "is for a live answer that has nothing but its status, and not 200, which portals send")
 		}
 		if r.Outcome == key.Dead && !r.namesBody() && slices.ContainsFunc(r.Status, func(s int) bool { return s < 400 }) {
 			fs.add(r.node, "outcome", "a refusal under a status below 400 is known by a field or a text of the body alone")
@@ -226,12 +249,32 @@ func (f *file) checkRules(fs *faults, rules []rule) {
 	}
 }
 
-func (c *condition) check(fs *faults, in config.Node, field string) {
-	if (c.Header == "") == (c.Path == "") {
-		fs.add(in, field, "a condition is about one header or one path")
+// checkRule is what holds of every rule, whatever it is about.
+func (f *file) checkRule(fs *faults, r *rule) {
+	if !slices.Contains(reasons[r.Outcome], r.Reason) {
+		fs.add(r.node, "reason", "is none of the reasons of outcome %s", r.Outcome)
 	}
-	if c.Path != "" && !strings.HasPrefix(c.Path, "/") {
-		fs.add(in, field, "path is a JSON pointer: /error/code")
+	if (r.Reason == key.Blocked) != slices.Contains(blockedBy, r.Which) {
+		fs.add(r.node, "which", "says of blocked, and only of that, by what: %s", strings.Join(blockedBy, ", "))
+	}
+	oneOf(fs, r.node, "confidence", r.Confidence, "", low)
+	if slices.Contains(r.BodyContains, "") {
+		fs.add(r.node, "body_contains", "an empty text is in every body")
+	}
+	if !r.condition.empty() || r.condition.operators() > 0 {
+		r.condition.check(fs, r.node, "")
+	}
+	for i := range r.And {
+		r.And[i].check(fs, r.node, "and")
+	}
+}
+
+func (c *condition) check(fs *faults, in config.Node, field string) {
+	if places(c.Header, c.Path, c.Fact) != 1 {
+		fs.add(in, field, "a condition is about one header, one path or one fact")
+	}
+	if !pointer(c.Path) || !pointer(c.Fact) {
+		fs.add(in, field, "path and fact are JSON pointers: /error/code")
 	}
 	if n := c.operators(); n != 1 {
 		fs.add(in, field, "a condition has exactly one of equals, one_of, contains, prefix, at_most, exists")
@@ -254,17 +297,23 @@ func (f *file) checkIdentity(fs *faults, in config.Node, fields map[string]field
 }
 
 func checkField(fs *faults, in config.Node, name string, at field) {
-	places := 0
-	for _, place := range []string{at.Is, at.Header, at.Path} {
-		if place != "" {
-			places++
-		}
-	}
-	if places != 1 || at.Path != "" && !strings.HasPrefix(at.Path, "/") {
-		fs.add(in, name, "is a header or a path, or a text of its own (is); a path is a JSON pointer: /data/id")
+	if places(at.Is, at.Header, at.Path, at.Fact) != 1 || !pointer(at.Path) || !pointer(at.Fact) {
+		fs.add(in, name, "is a header, a path or a fact, or a text of its own (is); path and fact are JSON pointers: /data/id")
 	}
 	checkShape(fs, in, name+".match", at.Match)
 }
+
+// places counts what is said of where something is.
+func places(of ...string) (n int) {
+	for _, place := range of {
+		if place != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func pointer(s string) bool { return s == "" || strings.HasPrefix(s, "/") }
 
 func (f *file) checkControl(fs *faults, in config.Node, text string) {
 	t, err := parseTemplate(text)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,17 +23,21 @@ import (
 
 // Settings are what a key's config says about its provider.
 type Settings struct {
-	BaseURL string                      // where the live call goes, "" for the provider's own address
-	With    map[string]string           // parameters
-	Client  *http.Client                // of internal/httpclient
-	Signers map[string]validator.Signer // code that files may name
+	BaseURL string            // where the live call goes, "" for the provider's own address
+	With    map[string]string // parameters
+	Client  *http.Client      // of internal/httpclient
+	// Code that files may name.
+	Signers  map[string]validator.Signer
+	Decoders map[string]validator.Decoder
+	Speakers map[string]validator.Speaker
+	OptIn    bool // ask also where that costs something
 	// NameIssuer adds who the issuer is to the identity of a live key, and pins it:
 	// for keys of which the config does not say it.
 	NameIssuer bool
 }
 
-// Checker returns what asks this provider. It also is a validator.Controller,
-// Hoster, Identifier, Pinner and Explainer. It does no I/O. The error joins every
+// Checker returns what asks this provider. It also is a validator.Hoster, Identifier and
+// Pinner and, over HTTP, a Controller and Explainer. It does no I/O. The error joins every
 // fault of the settings, each led by its field.
 func (p *Provider) Checker(s Settings) (validator.Checker, error) {
 	if s.Client == nil {
@@ -44,26 +47,55 @@ func (p *Provider) Checker(s Settings) (validator.Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{provider: p, params: params, signers: s.Signers, nameIssuer: s.NameIssuer}
-	if p.file.ProbePolicy == never {
+	c := &checker{
+		provider: p, params: params, code: code{s.Signers, s.Decoders, s.Speakers}, nameIssuer: s.NameIssuer, optIn: s.OptIn,
+		elsewhere: p.elsewhere(s),
+	}
+	f := p.file
+	if err := f.missing(c.code); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.ProbePolicy == never, f.ProbePolicy == offline:
 		return c, nil
+	case f.Speak != "":
+		if s.BaseURL != "" {
+			return nil, fmt.Errorf("base_url: provider %s is not asked over HTTP; its address is said by with: %s", f.ID, p.paramNames())
+		}
+		if err := s.Speakers[f.Speak].Lint(params); err != nil {
+			return nil, err
+		}
+		return &speaking{c}, nil
 	}
-	if err := p.file.signers(s.Signers); err != nil {
+	if c.base, err = f.newBase(s.BaseURL, params); err != nil {
 		return nil, err
 	}
-	if c.base, err = p.file.base(s.BaseURL, params); err != nil {
+	if c.origin, c.host, err = c.base.origin(); err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(c.base)
-	if err != nil {
-		return nil, errors.New("base_url: not a URL") // err quotes it
-	}
-	c.host, c.origin = u.Host, u.Scheme+"://"+u.Host
 	client := *s.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	client.Jar = nil
 	c.client = &client
 	return c, nil
+}
+
+// elsewhere is where a good key may live instead that these settings do not rule out.
+func (p *Provider) elsewhere(s Settings) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(p.file.Params)) {
+		if text := p.file.Params[name].Elsewhere; text != "" && s.With[name] == "" && s.BaseURL == "" {
+			all = append(all, text)
+		}
+	}
+	if p.file.Elsewhere != "" && s.BaseURL == "" {
+		all = append(all, p.file.Elsewhere)
+	}
+	return strings.Join(all, "; ")
+}
+
+func (p *Provider) paramNames() string {
+	return strings.Join(slices.Sorted(maps.Keys(p.file.Params)), ", ")
 }
 
 // params fills the parameters: what the config says, else the default.
@@ -72,8 +104,7 @@ func (p *Provider) params(with map[string]string) (map[string]string, error) {
 	filled := map[string]string{}
 	for name := range with {
 		if _, ok := p.file.Params[name]; !ok {
-			known := strings.Join(slices.Sorted(maps.Keys(p.file.Params)), ", ")
-			faults = append(faults, fmt.Errorf("with.%s: provider %s has no such parameter; it has: %s", config.Shown(name), p.ID(), known))
+			faults = append(faults, fmt.Errorf("with.%s: provider %s has no such parameter; it has: %s", config.Shown(name), p.ID(), p.paramNames()))
 		}
 	}
 	for name, param := range p.file.Params {
@@ -93,15 +124,17 @@ func (p *Provider) params(with map[string]string) (map[string]string, error) {
 }
 
 type checker struct {
-	provider *Provider
-	params   map[string]string
-	signers  map[string]validator.Signer
-	base     string // https://host[:port][/path], no slash at its end
-	origin   string // https://host[:port]
-	host     string
-	client   *http.Client
+	provider  *Provider
+	params    map[string]string
+	code      code
+	base      base
+	origin    string // https://host[:port], with * for what a key fills
+	host      string
+	client    *http.Client
+	elsewhere string // "" if a refusal here is one everywhere
 
 	nameIssuer bool
+	optIn      bool
 }
 
 // Check asks the issuer. A rejection without the issuer's mark is unknown.
@@ -120,7 +153,7 @@ func (c *checker) Control(ctx context.Context) key.Verdict {
 
 // Hosts is where the value goes.
 func (c *checker) Hosts() []string {
-	if c.client == nil {
+	if c.client == nil || c.provider.file.ProbePolicy == optIn && !c.optIn {
 		return nil
 	}
 	return []string{c.origin}
@@ -128,25 +161,28 @@ func (c *checker) Hosts() []string {
 
 // ID is the provider, its address and parameters.
 func (c *checker) ID() string {
-	id := []string{c.provider.ID(), c.base}
+	id := []string{c.provider.ID(), c.origin, c.base.text}
 	for _, name := range slices.Sorted(maps.Keys(c.params)) {
 		id = append(id, name+"="+strconv.Quote(c.params[name]))
 	}
-	if c.nameIssuer {
-		id = append(id, issuerField)
+	for word, said := range map[string]bool{IssuerField: c.nameIssuer, "opt_in": c.optIn, "elsewhere": c.elsewhere != ""} {
+		if said {
+			id = append(id, word)
+		}
 	}
+	slices.Sort(id[2:])
 	return strings.Join(id, " ")
 }
 
-// issuerField is the identity field of Settings.NameIssuer.
-const issuerField = "issuer"
+// IssuerField is the identity field of Settings.NameIssuer.
+const IssuerField = "issuer"
 
 // Pins are the identity fields that tell one owner from another.
 func (c *checker) Pins() []string {
 	if !c.nameIssuer {
 		return c.provider.Pins()
 	}
-	return append(c.provider.Pins(), issuerField)
+	return append(c.provider.Pins(), IssuerField)
 }
 
 // NeedsShape says whether some rejection is known by its status alone.
@@ -170,64 +206,101 @@ func (c *checker) Explain(ctx context.Context, m proof.Material) validator.Answe
 }
 
 func (c *checker) explain(ctx context.Context, class *class, m proof.Material) validator.Answer {
-	if class.never != nil {
-		return validator.Answer{Verdict: *class.never}
+	if v, refused := c.refuse(class, m); refused {
+		return validator.Answer{Verdict: v}
 	}
-	for _, part := range class.requires {
-		if _, there := m.Parts[key.Part(part)]; !there {
-			return validator.Answer{Verdict: unknown(key.Misconfigured, "a "+class.name+" is used together with its "+part+
-				", and this key has none: add the part "+part+" to env:, and to what from: names")}
-		}
+	facts, v, ok := c.decode(m)
+	if !ok {
+		return validator.Answer{Verdict: v, Marked: true, Local: true}
 	}
-	got, v := c.send(ctx, class, func(p key.Part) []byte { return m.Parts[p].Reveal() })
+	if c.provider.file.ProbePolicy == offline {
+		return validator.Answer{Verdict: c.unasked(class, facts, m)}
+	}
+	got, v := c.send(ctx, class, func(p key.Part) []byte { return m.Parts[p].Reveal() }, m)
 	if got == nil {
 		return validator.Answer{Verdict: v}
 	}
+	got.facts = facts
 	a := class.judge(got, time.Now())
-	v = a.Verdict
-	v.RequestID = c.provider.clean(got.requestID(), m)
+	a.Verdict.RequestID = c.provider.clean(got.requestID(), m, longestField)
+	a.Verdict = c.complete(class, got, a.Verdict, m)
+	return a
+}
+
+// refuse judges what must not be sent.
+func (c *checker) refuse(class *class, m proof.Material) (v key.Verdict, refused bool) {
+	if class.never != nil {
+		return *class.never, true
+	}
+	for _, part := range class.requires {
+		if _, there := m.Parts[key.Part(part)]; !there {
+			return unknown(key.Misconfigured, "a "+class.name+" is used together with its "+part+
+				", and this key has none: add the part "+part+" to env:, and to what from: names"), true
+		}
+	}
+	if class.optIn != "" && !c.optIn {
+		return unknown(key.Unsupported, "not asked, because that "+class.optIn+
+			": say `opt_in: true` at the key to have it asked, or `provider: none` to deliver it unproved"), true
+	}
+	return key.Verdict{}, false
+}
+
+// complete adds to a verdict what else an answer tells.
+func (c *checker) complete(class *class, a *answer, v key.Verdict, m proof.Material) key.Verdict {
 	switch {
 	case v.Outcome == key.Live:
-		v.Identity = class.identify(got, m)
+		v.Identity = class.identify(a, m)
 		if c.nameIssuer {
 			if v.Identity == nil {
 				v.Identity = key.Identity{}
 			}
-			v.Identity[issuerField] = c.provider.ID()
+			v.Identity[IssuerField] = c.provider.ID()
 		}
-		v.ExpiresAt = c.provider.expiresAt(got)
+		v.ExpiresAt = c.provider.expiresAt(a)
+		v.Limits = c.provider.limits(a)
+	case v.Outcome == key.Dead && v.Reason == key.Invalid && c.elsewhere != "":
+		v.Outcome, v.Reason = key.Unknown, key.Misconfigured
+		v.Detail = "refused, which is not believed yet: " + c.elsewhere
 	case v.Outcome == key.Dead && class.misshapen(c.first(m)):
 		v.Detail += "; it also does not have the shape of a key of this kind, as one cut off or mistyped"
 	}
-	a.Verdict = v
-	return a
+	return v
 }
 
-// ExplainControl makes the call with a made-up credential of the class of m.
+// ExplainControl makes the call with a made-up credential of the class of m. Of m, it
+// sends what names the host, which is no secret.
 func (c *checker) ExplainControl(ctx context.Context, m proof.Material) validator.Answer {
 	class := c.classOf(m)
-	if class.never != nil {
-		return validator.Answer{Verdict: *class.never}
+	if v, refused := c.refuse(class, m); refused || class.request == nil {
+		return validator.Answer{Verdict: v}
 	}
 	other := template{{name: "random 40"}}
 	got, v := c.send(ctx, class, func(p key.Part) []byte {
 		switch f := c.provider.file; {
+		case slices.Contains(c.base.names, string(p)):
+			return m.Parts[p].Reveal()
 		case string(p) == f.parts()[0]:
 			return []byte(class.control.madeUp())
 		case slices.Contains(f.Optional, string(p)) && !slices.Contains(class.requires, string(p)):
 			return nil
 		}
 		return []byte(other.madeUp())
-	})
+	}, m)
 	if got == nil {
 		return validator.Answer{Verdict: v}
 	}
 	return class.judgeControl(got, time.Now())
 }
 
-// send makes exactly one request. Without an answer, the verdict says why.
-func (c *checker) send(ctx context.Context, class *class, values func(key.Part) []byte) (*answer, key.Verdict) {
-	req, err := class.request.build(ctx, c.base, c.params, c.signers, values)
+// send makes exactly one request, to the host of m. Without an answer, the verdict says why.
+func (c *checker) send(ctx context.Context, class *class, values func(key.Part) []byte, m proof.Material) (*answer, key.Verdict) {
+	in := filled{params: c.params, signers: c.code.signers, values: values}
+	own := filled{params: c.params, values: func(p key.Part) []byte { return m.Parts[p].Reveal() }}
+	address, err := c.base.of(func(name string) string { return class.request.text(own, name) })
+	if err != nil {
+		return nil, unknown(key.Misconfigured, err.Error())
+	}
+	req, err := class.request.build(ctx, address, in)
 	if err != nil {
 		return nil, unknown(key.Misconfigured, err.Error())
 	}
@@ -251,24 +324,36 @@ func (c *checker) first(m proof.Material) secret.Value {
 	return m.Parts[key.Part(c.provider.file.parts()[0])]
 }
 
-// identify reads who the key belongs to from a live answer.
+// identify reads who the key belongs to, and what it may do.
 func (cl *class) identify(a *answer, m proof.Material) key.Identity {
-	var id key.Identity
-	for name, f := range cl.identity {
-		if s := cl.provider.clean(f.read(a.header, a.json), m); s != "" {
-			if id == nil {
-				id = key.Identity{}
-			}
+	id := key.Identity{}
+	add := func(name string, f field, longest int) {
+		if s := cl.provider.clean(f.read(a), m, longest); s != "" {
 			id[name] = s
 		}
+	}
+	for name, f := range cl.identity {
+		add(name, f, longestField)
+	}
+	if scopes := cl.provider.file.Scopes; scopes != nil {
+		add(scopesField, *scopes, longestScopes)
+	}
+	if len(id) == 0 {
+		return nil
 	}
 	return id
 }
 
+// Bytes of what an issuer says that are shown.
+const (
+	longestField  = 128
+	longestScopes = 512
+	scopesField   = "scopes" // the identity field of a file's scopes
+)
+
 // clean returns what an issuer says about a key if it is fit to be shown: one
 // short printable word or name that has no piece of the key inside.
-func (p *Provider) clean(s string, m proof.Material) string {
-	const longest = 128
+func (p *Provider) clean(s string, m proof.Material, longest int) string {
 	if len(s) > longest || !sendable(s) || !shown(s) {
 		return ""
 	}

@@ -6,8 +6,8 @@ import (
 )
 
 // file is a provider as its author writes it. Placeholders: {{value}}, or the
-// name of another part, is a secret; {{name}} a parameter; {{base_url}} where
-// the issuer is.
+// name of another part, is a secret; {{name}} a parameter, or something derived from a
+// part; {{base_url}} where the issuer is; {{basic USER:PASS}} both in base64.
 type file struct {
 	ID          string           `yaml:"id"`
 	Name        string           `yaml:"name"`
@@ -16,7 +16,8 @@ type file struct {
 	Form        string           `yaml:"form"`     // how a value is linted: token (default), text, pem, json
 	Parts       []string         `yaml:"parts"`    // secret parts, ["value"] if left out
 	Optional    []string         `yaml:"optional"` // those of them that not every key has
-	BaseURL     string           `yaml:"base_url"` // https://host[/path]; a parameter may fill one DNS label
+	Public      []string         `yaml:"public"`   // those of them that are no secret, such as the id of an account, and may name a host
+	BaseURL     string           `yaml:"base_url"` // https://host[/path], with placeholders in DNS labels; own: each key's config says it
 	Params      map[string]param `yaml:"params"`
 	Request     *request         `yaml:"request"`
 	Control     string           `yaml:"control"` // a made-up value: literal text and {{random N}}
@@ -24,17 +25,30 @@ type file struct {
 	Rules       []rule           `yaml:"rules"`        // the first that matches wins
 	AuthenticIf []condition      `yaml:"authentic_if"` // all of them: then an answer is the issuer's own
 	Identity    map[string]field `yaml:"identity"`
+	Scopes      *field           `yaml:"scopes"` // what the key may do; kept as the identity field of this name
 	Expiry      *expiry          `yaml:"expiry"`
+	Limits      *limits          `yaml:"limits"` // of this key, not of an address
 	Cost        string           `yaml:"cost"`
-	ProbePolicy string           `yaml:"probe_policy"` // "" or never
+	ProbePolicy string           `yaml:"probe_policy"` // "", never, opt-in, or offline: nobody is asked, what can be known is decoded
+	OptIn       string           `yaml:"opt_in"`       // what asking costs, so that it is done only where the config says so
 	Confidence  string           `yaml:"confidence"`   // high, medium, low
 	Evidence    []string         `yaml:"evidence"`
+
+	// Elsewhere says where else a good key of this issuer may live, which is refused
+	// here in the words for a bad one: it counts as refused only where the config says base_url.
+	Elsewhere string             `yaml:"elsewhere"`
+	Derived   map[string]derived `yaml:"derived"` // pieces of a part that say where it is asked about
+	Decode    string             `yaml:"decode"`  // code that reads the value before it is sent; its facts are for `fact:`
+	Before    []rule             `yaml:"before"`  // rules about the facts: where one holds, nothing is sent
+	Speak     string             `yaml:"speak"`   // code that asks in another protocol than HTTP, in place of request
 
 	node config.Node
 }
 
 type recognize struct {
 	Variables []string `yaml:"variables"` // exact names
+	Shared    []string `yaml:"shared"`    // names that other issuers use too: the value's prefix decides
+	BaseURL   []string `yaml:"base_url"`  // variables that say where the issuer is, beside a key in an environment
 	Prefix    []string `yaml:"prefix"`    // only those that no other issuer uses
 	Shape     string   `yaml:"shape"`     // regular expression of the whole value, of the first of several; it only ever speaks against a key
 	// Parts is which part each variable has, where there are several.
@@ -45,13 +59,22 @@ type param struct {
 	Default  string `yaml:"default"`
 	Help     string `yaml:"help"`
 	Required bool   `yaml:"required"`
+	// Elsewhere is that of the file, for keys whose config does not say this parameter.
+	Elsewhere string   `yaml:"elsewhere"`
+	Variables []string `yaml:"variables"` // that say it, beside a key in an environment
+}
+
+// derived is a piece of a part: what the group of a regular expression finds in it.
+type derived struct {
+	Part  string `yaml:"part"`
+	Match string `yaml:"match"`
 }
 
 type request struct {
 	Method  string            `yaml:"method"`
 	URL     string            `yaml:"url"`     // begins with {{base_url}}
 	Headers map[string]string `yaml:"headers"` // one whose placeholders are all empty is not sent
-	Body    string            `yaml:"body"`    // sent as it is
+	Body    string            `yaml:"body"`    // what fills it is escaped as its Content-Type, JSON or a form, asks
 	// ValueInURL says why the issuer takes no header; only then may a part stand
 	// in the URL, where proxies and servers log it.
 	ValueInURL string `yaml:"value_in_url"`
@@ -72,7 +95,8 @@ type variant struct {
 	Control     string           `yaml:"control"`
 	Rules       []rule           `yaml:"rules"`
 	Identity    map[string]field `yaml:"identity"`
-	ProbePolicy string           `yaml:"probe_policy"`
+	ProbePolicy string           `yaml:"probe_policy"` // "", never or opt-in
+	OptIn       string           `yaml:"opt_in"`
 	Requires    []string         `yaml:"requires"` // optional parts that this class needs
 	Confidence  string           `yaml:"confidence"`
 	Reason      key.Reason       `yaml:"reason"` // of one that is never probed: unsupported (default), wrong_auth_method, malformed
@@ -86,6 +110,7 @@ type rule struct {
 	condition    `yaml:",inline"`
 	And          []condition `yaml:"and"`           // each of them too
 	BodyContains []string    `yaml:"body_contains"` // one of them is enough
+	Alone        string      `yaml:"alone"`         // why a status alone is believed, of an issuer that says live with nothing else
 
 	Outcome    key.Outcome `yaml:"outcome"`
 	Reason     key.Reason  `yaml:"reason"`
@@ -96,10 +121,12 @@ type rule struct {
 	node config.Node
 }
 
-// condition looks at one header or one field of the JSON body.
+// condition looks at one header, one field of the JSON body, or one fact that code
+// decoded from the value.
 type condition struct {
 	Header   string   `yaml:"header"`
 	Path     string   `yaml:"path"` // JSON pointer; * is every element of a list, of which one is enough
+	Fact     string   `yaml:"fact"` // likewise
 	Equals   any      `yaml:"equals"`
 	OneOf    []string `yaml:"one_of"`
 	Contains string   `yaml:"contains"`
@@ -108,12 +135,13 @@ type condition struct {
 	Exists   *bool    `yaml:"exists"`
 }
 
-// field is where a live answer tells something: a header, a JSON pointer, or
-// nowhere, because every key of the class has it.
+// field is where a live answer tells something: a header, a JSON pointer, one into the
+// facts, or nowhere, because every key of the class has it.
 type field struct {
 	Is     string `yaml:"is"` // the text itself
 	Header string `yaml:"header"`
 	Path   string `yaml:"path"`
+	Fact   string `yaml:"fact"`
 	Match  string `yaml:"match"` // regular expression: what is inside the text
 	Pin    bool   `yaml:"pin"`   // tells one owner from another
 }
@@ -121,7 +149,15 @@ type field struct {
 type expiry struct {
 	Header string `yaml:"header"`
 	Path   string `yaml:"path"`
-	As     string `yaml:"as"` // rfc3339 (default), unix (seconds), http (a header's date), date, datetime
+	Fact   string `yaml:"fact"`
+	As     string `yaml:"as"` // rfc3339 (default), unix (seconds), http (a header's date), date, datetime, seconds (from now)
+}
+
+// limits are where an answer tells how often a key may be used.
+type limits struct {
+	Limit     field  `yaml:"limit"`
+	Remaining field  `yaml:"remaining"`
+	Reset     expiry `yaml:"reset"`
 }
 
 // decode reads a provider's file: every fault at once, each in its place.

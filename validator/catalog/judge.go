@@ -23,13 +23,18 @@ func (c *class) judge(a *answer, now time.Time) validator.Answer {
 	if r == nil {
 		v = c.unmatched(a)
 	} else {
-		v = key.Verdict{Outcome: r.Outcome, Reason: r.Reason, Which: r.Which, Detail: cmp.Or(r.Detail, usual[r.Reason])}
+		v = r.verdict()
 	}
 	v.HTTPStatus = a.status
 	if v.Reason == key.RateLimited || v.Outcome == key.Unknown && a.status == http.StatusTooManyRequests {
 		v.RetryAfter = httpclient.RetryAfter(a.header.Get("Retry-After"), now)
 	}
 	return validator.Answer{Verdict: v, Marked: c.marked(a, r), Shape: a.shape()}
+}
+
+// verdict is what the rule says of an answer that it is about.
+func (r *rule) verdict() key.Verdict {
+	return key.Verdict{Outcome: r.Outcome, Reason: r.Reason, Which: r.Which, Detail: cmp.Or(r.Detail, usual[r.Reason])}
 }
 
 func (c *class) match(a *answer) *rule {

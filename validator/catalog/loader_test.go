@@ -35,9 +35,11 @@ func TestEveryBuiltinFileIsComplete(t *testing.T) {
 			continue
 		}
 		i := p.Info()
-		if i.Name == "" || i.Cost == "" || i.Confidence == "" || len(i.Evidence) == 0 || len(i.Variables) == 0 {
-			t.Errorf("%s: name %q, cost %q, confidence %q, %d sources, %d variables: each is needed",
-				id, i.Name, i.Cost, i.Confidence, len(i.Evidence), len(i.Variables))
+		if i.Name == "" || i.Cost == "" || i.Confidence == "" || len(i.Evidence) == 0 {
+			t.Errorf("%s: name %q, cost %q, confidence %q, %d sources: each is needed", id, i.Name, i.Cost, i.Confidence, len(i.Evidence))
+		}
+		if policy := p.file.ProbePolicy; policy == never || policy == offline {
+			continue
 		}
 		live := false
 		for _, class := range p.classes {
@@ -67,8 +69,8 @@ func TestLoaderRefuses(t *testing.T) {
 		"a request without a URL":                {"  url: '{{base_url}}/teams/{{team}}/token?verbose={{team}}'\n", "", "must begin with {{base_url}}/"},
 		"a secret in the URL":                    {"/token?verbose={{team}}'", "/token/{{value}}'", "use a header"},
 		"a secret in the host":                   {"https://{{region}}.gateway", "https://{{value}}.gateway", "a secret never names a host"},
-		"a parameter as a whole domain":          {"https://{{region}}.gateway.example.com/api", "https://gw.{{region}}.com", "fills one whole DNS label"},
-		"a parameter inside a label":             {"https://{{region}}.gateway", "https://gw-{{region}}.gateway", "fills one whole DNS label"},
+		"a parameter as a whole domain":          {"https://{{region}}.gateway.example.com/api", "https://gw.{{region}}.com", "fills one DNS label, whole or before a dash"},
+		"a parameter inside a label":             {"https://{{region}}.gateway", "https://gw-{{region}}.gateway", "fills one DNS label, whole or before a dash"},
 		"a parameter in the path of the address": {"example.com/api", "example.com/{{team}}", "fills a DNS label only"},
 		"plain http":                             {"https://{{region}}", "http://{{region}}", "must be https"},
 		"a user in the address":                  {"https://{{region}}", "https://me@{{region}}", "must be https://host"},
@@ -80,27 +82,44 @@ func TestLoaderRefuses(t *testing.T) {
 		"an Origin header":                       {"X-Team:", "Origin:", "no header that a provider's file may set"},
 		"a Host header":                          {"X-Team:", "host:", "no header that a provider's file may set"},
 		"a call without the secret":              {"'Token {{value}}'", "'Token x'", "would prove nothing"},
-		"a body with placeholders":               {"  headers:\n    Auth", "  body: '{{value}}'\n  headers:\n    Auth", "goes only into headers"},
+		"a body that nothing escapes":            {"  headers:\n    Auth", "  body: '{{value}}'\n  headers:\n    Auth", "so that they are escaped"},
+		"a placeholder outside of JSON's texts":  {"  headers:\n    Auth", "  body: '{\"k\": {{value}}}'\n  headers:\n    Content-Type: application/json\n    Auth", "outside of a text"},
+		"a body that asks for nothing known":     {"  headers:\n    Auth", "  body: 'k={{vaule}}'\n  headers:\n    Content-Type: application/x-www-form-urlencoded\n    Auth", "neither a part nor a parameter"},
+		"a status alone without its reason":      {"path: /token/active, equals: true, ", "alone: '', ", "a status alone proves nothing live"},
+		"a status alone that portals send":       {"path: /token/active, equals: true, ", "alone: it has no body, ", "not 200, which portals send"},
+		"opt-in without its reason":              {"cost: free", "probe_policy: opt-in\ncost: free", "opt_in: says what asking costs"},
+		"a reason without opt-in":                {"cost: free", "opt_in: bills\ncost: free", "opt_in: says what asking costs"},
+		"before without facts":                   {"cost: free", "before: [{fact: /a, exists: true, outcome: dead, reason: expired}]\ncost: free", "say decode"},
+		"live before anybody was asked":          {"cost: free", "decode: d\nbefore: [{fact: /a, exists: true, outcome: live, reason: valid}]\ncost: free", "nothing is live that nobody"},
+		"before about the answer":                {"cost: free", "decode: d\nbefore: [{path: /a, exists: true, outcome: dead, reason: expired}]\ncost: free", "about facts alone"},
+		"a speaker with a request":               {"cost: free", "speak: s\ncost: free", "this file asks nobody over it"},
+		"offline with rules":                     {"cost: free", "decode: d\nprobe_policy: offline\ncost: free", "and no rules"},
+		"something derived from no part":         {"cost: free", "derived: {dc: {part: x, match: '(a)'}}\ncost: free", "is the name of a part"},
+		"something derived without a group":      {"cost: free", "derived: {dc: {part: value, match: 'a'}}\ncost: free", "with one group"},
+		"something derived in the URL":           {"request:\n  method: GET\n  url: '{{base_url}}/teams/{{team}}/token?verbose={{team}}'", "derived: {dc: {part: value, match: '(a)'}}\nrequest:\n  method: GET\n  url: '{{base_url}}/token/{{dc}}'", "use a header"},
+		"a public part of one":                   {"cost: free", "public: [value]\ncost: free", "some of several parts"},
+		"limits that are nowhere":                {"cost: free", "limits: {limit: {header: a}}\ncost: free", "limits.remaining: is a header"},
+		"elsewhere of one's own address":         {"base_url: https://{{region}}.gateway.example.com/api", "elsewhere: there\nbase_url: own", "with an address of its own"},
 		"another method":                         {"method: GET", "method: DELETE", "method: must be one of GET"},
 		"live by status alone":                   {"path: /token/active, equals: true, ", "", "a status alone proves nothing live"},
 		"a rule without a status":                {"{status: [401], outcome", "{outcome", "status: is missing"},
 		"a reason of another outcome":            {"outcome: dead, reason: invalid", "outcome: dead, reason: valid", "none of the reasons of outcome dead"},
 		"blocked by nothing":                     {"which: no_credit", "which: x", "which: says of blocked"},
-		"a condition about two places":           {"{status: [403], header", "{status: [403], path: /a, header", "one header or one path"},
+		"a condition about two places":           {"{status: [403], header", "{status: [403], path: /a, header", "one header, one path or one fact"},
 		"a condition that says nothing":          {"header: X-Gateway-Scope, prefix: team,", "header: X-Gateway-Scope,", "exactly one of"},
-		"a condition without a place":            {"header: X-Gateway-Scope, prefix: team,", "prefix: team,", "one header or one path"},
+		"a condition without a place":            {"header: X-Gateway-Scope, prefix: team,", "prefix: team,", "one header, one path or one fact"},
 		"an empty text in every body":            {"{status: [401], outcome", "{status: [401], body_contains: [''], outcome", "in every body"},
-		"a path that is no pointer":              {"path: /token/active", "path: token.active", "is a JSON pointer"},
-		"identity that is nowhere":               {"{path: /token/number}", "{pin: true}", "identity.number: is a header or a path"},
+		"a path that is no pointer":              {"path: /token/active", "path: token.active", "are JSON pointers"},
+		"identity that is nowhere":               {"{path: /token/number}", "{pin: true}", "identity.number: is a header, a path or a fact"},
 		"a control that is somebody's key":       {"'gw-live-{{random 32}}'", "'gw-live-{{random 4}}'", "must be nobody's"},
 		"a control with a parameter":             {"'gw-live-{{random 32}}'", "'{{team}}-{{random 32}}'", "only placeholder here"},
 		"a control that is huge":                 {"'gw-live-{{random 32}}'", "'{{random 99999}}'", "at most 4096"},
 		"a control of an alphabet that is none":  {"{{random 32}}'", "{{random 32 runes}}'", "only placeholder here"},
 		"an and that says nothing":               {"{status: [401], outcome", "{status: [401], and: [{path: /a}], outcome", "and: a condition has exactly one of"},
-		"an and about no place":                  {"{status: [401], outcome", "{status: [401], and: [{equals: a}], outcome", "one header or one path"},
+		"an and about no place":                  {"{status: [401], outcome", "{status: [401], and: [{equals: a}], outcome", "one header, one path or one fact"},
 		"a refusal under a 200 by status":        {"{status: [401], outcome", "{status: [200, 401], outcome", "under a status below 400"},
 		"two conditions at most and equal":       {"uses_left, equals: 0", "uses_left, at_most: 0, equals: 0", "exactly one of"},
-		"identity in two places":                 {"{path: /token/number}", "{path: /token/number, is: x}", "identity.number: is a header or a path"},
+		"identity in two places":                 {"{path: /token/number}", "{path: /token/number, is: x}", "identity.number: is a header, a path or a fact"},
 		"a match that is no expression":          {"{path: /token/number}", "{path: /token/number, match: '('}", "identity.number.match: is no regular expression"},
 		"a date of an unknown form":              {"as: unix", "as: words", "expiry.as: must be one of date"},
 		"a prefix of everybody":                  {"[gw-live-]", "[sk]", "more than one issuer"},
@@ -125,7 +144,7 @@ func TestLoaderRefuses(t *testing.T) {
 
 // The same for what only a key of several parts says.
 func TestLoaderRefusesOfParts(t *testing.T) {
-	text, err := files.ReadFile("providers/aws.yaml")
+	text, err := os.ReadFile("providers/aws.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,7 +350,7 @@ func TestMadeUpCredentialsHaveTheShapeOfTheirClass(t *testing.T) {
 // hosts with the value in a header, or nowhere.
 func FuzzFile(f *testing.F) {
 	for _, id := range Builtin().IDs() {
-		text, err := files.ReadFile("providers/" + id + ".yaml")
+		text, err := os.ReadFile("providers/" + id + ".yaml")
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -345,24 +364,25 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		for _, c := range p.classes {
-			if c.never != nil {
+			if c.never != nil || c.request == nil {
 				continue
 			}
-			if !strings.HasPrefix(p.file.BaseURL, "https://") {
+			if p.file.BaseURL != OwnAddress && !strings.HasPrefix(p.file.BaseURL, "https://") {
 				t.Fatalf("loads with base_url %q", p.file.BaseURL)
 			}
 			signers := map[string]validator.Signer{}
 			if c.request.sign != nil {
 				signers[c.request.sign.by] = func(*http.Request, validator.Signing) error { return nil }
 			}
-			req, err := c.request.build(t.Context(), "https://issuer.example", nil, signers, func(key.Part) []byte { return []byte("CANARY0CANARY") })
+			in := filled{signers: signers, values: func(key.Part) []byte { return []byte("CANARY0CANARY") }}
+			req, err := c.request.build(t.Context(), "https://issuer.example", in)
 			if err != nil {
 				continue
 			}
 			if req.URL.Host != "issuer.example" || req.URL.User != nil {
 				t.Fatalf("a call goes to %q", req.URL.Host)
 			}
-			if strings.Contains(req.URL.String(), "CANARY") && p.file.Request.ValueInURL == "" && len(p.file.Variants) == 0 {
+			if strings.Contains(req.URL.String(), "CANARY") && p.file.Request.ValueInURL == "" && len(p.file.Variants) == 0 && len(p.file.Public) == 0 {
 				t.Fatal("the value is in the URL")
 			}
 			c.judge(newAnswer(401, headers(""), []byte("{}")), now)

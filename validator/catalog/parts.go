@@ -62,6 +62,11 @@ func (f *file) checkParts(fs *faults) {
 			fs.add(f.node, "optional", "names parts other than the first, by which classes are told apart")
 		}
 	}
+	for _, part := range f.Public {
+		if !f.isPart(part) || len(f.Parts) < 2 {
+			fs.add(f.node, "public", "names some of several parts")
+		}
+	}
 	if len(f.Parts) > 1 {
 		for _, variable := range f.Recognize.Variables {
 			if f.Recognize.Parts[variable] == "" {

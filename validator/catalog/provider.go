@@ -30,6 +30,7 @@ type class struct {
 	rules    []rule
 	identity map[string]field
 	never    *key.Verdict // of one that is not sent
+	optIn    string       // why it is sent only where the config says so
 	requires []string
 
 	provider *Provider
@@ -44,9 +45,13 @@ type Info struct {
 	Parts      []string `json:"parts,omitempty"`    // of a key that has several
 	Optional   []string `json:"optional,omitempty"` // those of them that not every key has
 	Variables  []string `json:"variables,omitempty"`
+	Shared     []string `json:"shared_variables,omitempty"` // that other issuers use too
 	Prefixes   []string `json:"prefixes,omitempty"`
 	Classes    []string `json:"classes,omitempty"`    // kinds of credential that are told apart
 	NeverSent  []string `json:"never_sent,omitempty"` // those of them that livekey only names
+	OptIn      string   `json:"opt_in,omitempty"`     // what asking costs, so that it is done only with opt_in: true
+	Offline    bool     `json:"offline,omitempty"`    // nobody is asked: what can be known is read from the value
+	Elsewhere  string   `json:"elsewhere,omitempty"`  // where else a good key may live that is refused here
 	Params     []Param  `json:"params,omitempty"`
 	Pins       []string `json:"pins,omitempty"` // identity fields that tell one owner from another
 	Cost       string   `json:"cost,omitempty"`
@@ -60,6 +65,9 @@ type Param struct {
 	Default  string `json:"default,omitempty"`
 	Help     string `json:"help,omitempty"`
 	Required bool   `json:"required,omitempty"`
+	// Elsewhere says that a refusal counts only where the config says this parameter, and why.
+	Elsewhere string   `json:"elsewhere,omitempty"`
+	Variables []string `json:"variables,omitempty"` // of an environment, that say it
 }
 
 // defaultControl is the made-up value of a class whose file gives none.
@@ -71,13 +79,17 @@ func parse(name, text string) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newProvider(f), nil
+}
+
+func newProvider(f *file) *Provider {
 	p := &Provider{file: f, authenticIf: f.AuthenticIf}
 	for i := range f.Variants {
 		p.classes = append(p.classes, p.newClass(&f.Variants[i]))
 	}
 	p.classes = append(p.classes, p.newClass(&variant{Name: f.Name, Shape: f.Recognize.Shape}))
 	slices.SortStableFunc(p.classes, func(a, b *class) int { return len(b.prefix) - len(a.prefix) })
-	return p, nil
+	return p
 }
 
 func (p *Provider) newClass(v *variant) *class {
@@ -87,8 +99,15 @@ func (p *Provider) newClass(v *variant) *class {
 		c.never = unsent(v)
 		return c
 	}
+	c.optIn = cmp.Or(v.OptIn, f.OptIn)
 	if v.Identity != nil {
 		c.identity = v.Identity
+	}
+	for _, r := range slices.Concat(v.Rules, f.Rules) {
+		c.rules = append(c.rules, r.safe(cmp.Or(v.Confidence, f.Confidence)))
+	}
+	if f.Request == nil {
+		return c
 	}
 	req := f.Request
 	if v.Request != nil {
@@ -100,9 +119,6 @@ func (p *Provider) newClass(v *variant) *class {
 		control = f.Control
 	}
 	c.control, _ = parseTemplate(cmp.Or(control, v.Prefix+defaultControl))
-	for _, r := range slices.Concat(v.Rules, f.Rules) {
-		c.rules = append(c.rules, r.safe(cmp.Or(v.Confidence, f.Confidence)))
-	}
 	return c
 }
 
@@ -117,6 +133,9 @@ func (p *Provider) forget() {
 	}
 	for i := range f.Rules {
 		f.Rules[i].node = nowhere
+	}
+	for i := range f.Before {
+		f.Before[i].node = nowhere
 	}
 	for i := range f.Variants {
 		v := &f.Variants[i]
@@ -183,7 +202,8 @@ func (p *Provider) Info() Info {
 	f := p.file
 	i := Info{
 		ID: f.ID, Name: f.Name, Form: p.Form(), BaseURL: f.BaseURL,
-		Parts: f.Parts, Optional: f.Optional, Variables: f.Recognize.Variables, Prefixes: f.Recognize.Prefix,
+		Parts: f.Parts, Optional: f.Optional, Variables: f.Recognize.Variables, Shared: f.Recognize.Shared, Prefixes: f.Recognize.Prefix,
+		OptIn: f.OptIn, Offline: f.ProbePolicy == offline, Elsewhere: f.Elsewhere,
 		Pins: p.Pins(), Cost: f.Cost, Confidence: f.Confidence, Evidence: f.Evidence,
 	}
 	for _, v := range f.Variants {
@@ -194,7 +214,9 @@ func (p *Provider) Info() Info {
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Params)) {
 		a := f.Params[name]
-		i.Params = append(i.Params, Param{Name: name, Default: a.Default, Help: a.Help, Required: a.Required})
+		i.Params = append(i.Params, Param{
+			Name: name, Default: a.Default, Help: a.Help, Required: a.Required, Elsewhere: a.Elsewhere, Variables: a.Variables,
+		})
 	}
 	return i
 }

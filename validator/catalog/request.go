@@ -2,15 +2,14 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
-	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/validator"
 )
@@ -20,46 +19,91 @@ type call struct {
 	method  string
 	url     template // what follows {{base_url}}
 	headers map[string]template
-	body    string
-	sign    *signature // nil: the value is in a header
+	body    template
+	escape  func(string) string // of what fills the body
+	sign    *signature          // nil: the value is in a header
 	parts   []string
 	missing []string // parts that a key may lack
+	derived map[string]derived
 }
 
 func newCall(f *file, r *request) *call {
-	c := &call{method: r.Method, body: r.Body, headers: map[string]template{}, sign: newSignature(r.Sign), parts: f.parts(), missing: f.Optional}
+	c := &call{
+		method: r.Method, headers: map[string]template{}, sign: newSignature(r.Sign),
+		parts: f.parts(), missing: f.Optional, derived: f.Derived, escape: r.escape(),
+	}
 	u, _ := parseTemplate(r.URL)
 	c.url = u[1:]
+	c.body, _ = parseTemplate(r.Body)
 	for name, text := range r.Headers {
 		c.headers[http.CanonicalHeaderKey(name)], _ = parseTemplate(text)
 	}
 	return c
 }
 
-var errUnsendable = errors.New("the value cannot be sent byte for byte in a header: it is empty, or has a line break, " +
-	"a control character, or a blank at its beginning or end")
+// escape is how a text is written in a body of this request's Content-Type; nil if
+// nothing may fill it.
+func (r *request) escape() func(string) string {
+	for name, text := range r.Headers {
+		if !strings.EqualFold(name, "Content-Type") {
+			continue
+		}
+		switch kind, _, _ := strings.Cut(text, ";"); strings.TrimSpace(kind) {
+		case "application/json":
+			return func(s string) string {
+				quoted, _ := json.Marshal(s) // a string is always JSON
+				return string(quoted[1 : len(quoted)-1])
+			}
+		case "application/x-www-form-urlencoded":
+			return url.QueryEscape
+		}
+	}
+	return nil
+}
 
-// build makes the request. base and params come from the config, values from the
-// key, nil for a part that it has not; a value that would not arrive exactly as it
-// is, is an error.
-func (c *call) build(ctx context.Context, base string, params map[string]string, signers map[string]validator.Signer, values func(key.Part) []byte) (*http.Request, error) {
+// filled is what a request of one key is made of.
+type filled struct {
+	params  map[string]string
+	signers map[string]validator.Signer
+	values  func(key.Part) []byte // nil for a part that the key has not
+}
+
+// text is what stands for a name: a part, what is derived from one, or a parameter.
+func (c *call) text(in filled, name string) string {
+	if slices.Contains(c.parts, name) {
+		return string(in.values(key.Part(name)))
+	}
+	if d, ok := c.derived[name]; ok {
+		return d.cut(string(in.values(key.Part(d.Part))))
+	}
+	return in.params[name]
+}
+
+var (
+	errUnsendable = errors.New("the value cannot be sent byte for byte in a header: it is empty, or has a line break, " +
+		"a control character, or a blank at its beginning or end")
+	errNotText = errors.New("the value cannot be sent byte for byte: it is no text in UTF-8")
+)
+
+// build makes the request to base. A value that would not arrive exactly as it is, is
+// an error.
+func (c *call) build(ctx context.Context, base string, in filled) (*http.Request, error) {
 	for _, part := range c.parts {
-		v := values(key.Part(part))
+		v := in.values(key.Part(part))
 		if v == nil && slices.Contains(c.missing, part) {
 			continue
 		}
 		if len(v) == 0 || !sendable(string(v)) {
 			return nil, errUnsendable
 		}
-	}
-	value := func(name string) string {
-		if slices.Contains(c.parts, name) {
-			return string(values(key.Part(name)))
+		if slices.Contains(c.body.names(), part) && !utf8.Valid(v) {
+			return nil, errNotText
 		}
-		return params[name]
 	}
+	value := func(name string) string { return c.text(in, name) }
 	address, ok := c.address(value)
-	req, err := http.NewRequestWithContext(ctx, c.method, base+address, strings.NewReader(c.body))
+	body := c.render(value)
+	req, err := http.NewRequestWithContext(ctx, c.method, base+address, strings.NewReader(body))
 	if err != nil || !ok {
 		return nil, errors.New("the address of the call cannot be built from the parameters or the value") // err quotes the URL
 	}
@@ -69,12 +113,18 @@ func (c *call) build(ctx context.Context, base string, params map[string]string,
 		}
 	}
 	if c.sign != nil {
-		err := c.sign.sign(req, signers[c.sign.by], c.body, func(name string) string { return string(values(key.Part(name))) }, params)
+		err := c.sign.sign(req, in.signers[c.sign.by], body, func(name string) string { return string(in.values(key.Part(name))) }, in.params)
 		if err != nil {
 			return nil, err
 		}
 	}
 	return req, nil
+}
+
+// render is the body, with what fills it escaped.
+func (c *call) render(value func(string) string) string {
+	body, _ := c.body.render(func(name string) string { return c.escape(value(name)) })
+	return body
 }
 
 // address is the path and query, with what fills them escaped. It is not ok if a step
@@ -92,7 +142,8 @@ func (c *call) address(value func(string) string) (text string, ok bool) {
 			b.WriteString(url.QueryEscape(value(p.name)))
 		default:
 			step := value(p.name)
-			ok = ok && step != "." && step != ".."
+			_, derived := c.derived[p.name]
+			ok = ok && step != "." && step != ".." && (!derived || step != "")
 			b.WriteString(url.PathEscape(step))
 		}
 	}
@@ -108,38 +159,4 @@ func sendable(s string) bool {
 		}
 	}
 	return strings.Trim(s, " ") == s
-}
-
-var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-// base is where the live calls of f go: the config's base_url, or the file's own
-// with its parameters filled in.
-func (f *file) base(own string, params map[string]string) (string, error) {
-	t, _ := parseTemplate(f.BaseURL)
-	if own != "" {
-		return ownBase(own, f.BaseURL)
-	}
-	for _, name := range t.names() {
-		if !dnsLabel.MatchString(params[name]) {
-			return "", fmt.Errorf("with.%s: must be one DNS label, because it is part of the host", name)
-		}
-	}
-	s, _ := t.render(func(name string) string { return params[name] })
-	return strings.TrimSuffix(s, "/"), nil
-}
-
-// ownBase is the address that a config names. Without a path, it gets that of the
-// file's own.
-func ownBase(own, usual string) (string, error) {
-	u, err := config.ParseBaseURL(own)
-	if err != nil {
-		return "", fmt.Errorf("base_url: %w", err)
-	}
-	u.Host = strings.ToLower(u.Host)
-	if strings.Trim(u.Path, "/") == "" {
-		if file, err := url.Parse(strings.NewReplacer("{{", "", "}}", "").Replace(usual)); err == nil {
-			u.Path = file.Path
-		}
-	}
-	return strings.TrimRight(u.String(), "/"), nil
 }

@@ -9,7 +9,7 @@ import (
 
 // matches says whether the rule speaks about this answer.
 func (r *rule) matches(a *answer) bool {
-	if !slices.Contains(r.Status, a.status) {
+	if len(r.Status) > 0 && !slices.Contains(r.Status, a.status) {
 		return false
 	}
 	if !r.condition.empty() && !r.holds(a) {
@@ -33,7 +33,7 @@ func (r *rule) namesBody() bool {
 
 func (c condition) namesBody() bool { return c.Path != "" && (c.Exists == nil || *c.Exists) }
 
-func (c *condition) empty() bool { return c.Header == "" && c.Path == "" }
+func (c *condition) empty() bool { return c.Header == "" && c.Path == "" && c.Fact == "" }
 
 func (c *condition) holds(a *answer) bool {
 	got := c.values(a)
@@ -45,7 +45,10 @@ func (c *condition) holds(a *answer) bool {
 
 // values are what the answer has there: of a header the first, of a path all.
 func (c *condition) values(a *answer) []any {
-	if c.Header == "" {
+	switch {
+	case c.Fact != "":
+		return lookup(a.facts, c.Fact)
+	case c.Path != "":
 		return lookup(a.json, c.Path)
 	}
 	var all []any

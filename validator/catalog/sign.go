@@ -1,11 +1,9 @@
 package catalog
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/livekey/livekey/validator"
@@ -50,7 +48,7 @@ func (f *file) signers(known map[string]validator.Signer) error {
 	}
 	for _, r := range requests {
 		if r != nil && len(r.Sign) > 0 && known[r.Sign[signedBy]] == nil {
-			return fmt.Errorf("request.sign: no code is called %q; there is: %s", r.Sign[signedBy], strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			return noCode("request.sign", r.Sign[signedBy], slices.Sorted(maps.Keys(known)))
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,11 +36,13 @@ func parseTemplate(s string) (template, error) {
 	return t, nil
 }
 
-// names are the placeholders in order.
+// names are the placeholders in order; of a basic one, what it is made of.
 func (t template) names() []string {
 	var names []string
 	for _, p := range t {
-		if p.name != "" {
+		if b, ok := readBasic(p.name); ok {
+			names = append(names, b.names()...)
+		} else if p.name != "" {
 			names = append(names, p.name)
 		}
 	}
@@ -57,13 +60,62 @@ func (t template) render(value func(name string) string) (s string, empty bool) 
 			continue
 		}
 		placeholders++
-		v := value(p.name)
-		if v != "" {
+		v, has := value(p.name), false
+		if pair, ok := readBasic(p.name); ok {
+			v, has = pair.render(value)
+		} else {
+			has = v != ""
+		}
+		if has {
 			filled++
 		}
 		b.WriteString(v)
 	}
 	return b.String(), placeholders > 0 && filled == 0
+}
+
+// basic is a user and a password, as the Basic scheme of HTTP sends them.
+type basic struct{ user, password operand }
+
+// operand is a text of the file's own, or the name of a part or parameter.
+type operand struct{ literal, name string }
+
+// readBasic reads the placeholder {{basic USER:PASS}}, where each is a name or a
+// 'text' in single quotes.
+func readBasic(name string) (b basic, ok bool) {
+	pair, ok := strings.CutPrefix(name, "basic ")
+	user, password, both := strings.Cut(pair, ":")
+	return basic{readOperand(user), readOperand(password)}, ok && both
+}
+
+func readOperand(s string) operand {
+	if len(s) >= 2 && s[0] == '\'' && s[len(s)-1] == '\'' {
+		return operand{literal: s[1 : len(s)-1]}
+	}
+	return operand{name: s}
+}
+
+func (b basic) names() []string {
+	var names []string
+	for _, o := range []operand{b.user, b.password} {
+		if o.name != "" {
+			names = append(names, o.name)
+		}
+	}
+	return names
+}
+
+// render says also whether any name had a value.
+func (b basic) render(value func(name string) string) (s string, has bool) {
+	text := func(o operand) string {
+		if o.name == "" {
+			return o.literal
+		}
+		v := value(o.name)
+		has = has || v != ""
+		return v
+	}
+	return base64.StdEncoding.EncodeToString([]byte(text(b.user) + ":" + text(b.password))), has
 }
 
 const (

@@ -144,7 +144,7 @@ func TestFieldsOfAnIdentity(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAnswer(200, http.Header{"X-Scopes": {"read write"}}, []byte(body))
-			if got := c.field.read(a.header, a.json); got != c.want {
+			if got := c.field.read(a); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -246,7 +246,7 @@ func TestAnIdentityIsFitToBeShown(t *testing.T) {
 		"a line's end of other alphabets": {"a\u2028b", ""},
 		"no UTF-8":                        {"a\xffb", ""},
 	} {
-		if got := p.clean(c.said, checkertest.Material("sk-0123456789")); got != c.want {
+		if got := p.clean(c.said, checkertest.Material("sk-0123456789"), longestField); got != c.want {
 			t.Errorf("%s: %q is shown as %q, want %q", rule, c.said, got, c.want)
 		}
 	}
@@ -266,7 +266,7 @@ func TestNoValueLeadsToAnotherCall(t *testing.T) {
 		"a?b#c%2f":    "https://issuer.example/v1/keys/a%3Fb%23c%252f/usage?of=a%3Fb%23c%252f",
 		"...":         "https://issuer.example/v1/keys/.../usage?of=...",
 	} {
-		req, err := c.build(t.Context(), "https://issuer.example", nil, nil, func(key.Part) []byte { return []byte(value) })
+		req, err := c.build(t.Context(), "https://issuer.example", filled{values: func(key.Part) []byte { return []byte(value) }})
 		got := ""
 		if err == nil {
 			got = req.URL.String()
