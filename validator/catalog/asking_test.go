@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strings"
@@ -64,6 +65,7 @@ func asks(t *testing.T, p *Provider, s Settings, m proof.Material, answer *said)
 	if len(r.asked) == 0 {
 		return v, nil
 	}
+	r.asked[0].Body = io.NopCloser(bytes.NewReader(r.sent[0]))
 	return v, r.asked[0]
 }
 

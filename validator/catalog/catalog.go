@@ -18,11 +18,11 @@ import (
 	"github.com/livekey/livekey/internal/secret"
 )
 
-// builtin is what providers/*.yaml say, each as JSON, one after another: a tenth of the
+// blob is what providers/*.yaml say, each as JSON, one after another: a tenth of the
 // time that YAML takes to read.
 //
 //go:embed catalog.json
-var builtin string
+var blob string
 
 // ErrUnknownProvider says that no file describes a provider of this name.
 var ErrUnknownProvider = errors.New("unknown provider")
@@ -46,7 +46,7 @@ type indexed struct {
 	shared      []string
 	prefixes    []string
 	pins        []string
-	at, length  int // in builtin
+	at, length  int // in blob
 }
 
 // Builtin returns a catalog of the built-in providers.
@@ -55,7 +55,7 @@ func Builtin() *Catalog {
 	for _, i := range index {
 		c.entries[i.id] = &entry{indexed: i, parse: sync.OnceValues(func() (*Provider, error) {
 			var f file
-			if err := json.Unmarshal([]byte(builtin[i.at:i.at+i.length]), &f); err != nil {
+			if err := json.Unmarshal([]byte(blob[i.at:i.at+i.length]), &f); err != nil {
 				return nil, fmt.Errorf("read built-in provider %s: %w", i.id, err)
 			}
 			return newProvider(&f), nil

@@ -101,7 +101,7 @@ func (p *Provider) paramNames() string {
 // params fills the parameters: what the config says, else the default.
 func (p *Provider) params(with map[string]string) (map[string]string, error) {
 	var faults []error
-	filled := map[string]string{}
+	filling := map[string]string{}
 	for name := range with {
 		if _, ok := p.file.Params[name]; !ok {
 			faults = append(faults, fmt.Errorf("with.%s: provider %s has no such parameter; it has: %s", config.Shown(name), p.ID(), p.paramNames()))
@@ -118,9 +118,9 @@ func (p *Provider) params(with map[string]string) (map[string]string, error) {
 		case !sendable(v):
 			faults = append(faults, fmt.Errorf("with.%s: has a line break, a control character, or a blank at its beginning or end", name))
 		}
-		filled[name] = v
+		filling[name] = v
 	}
-	return filled, errors.Join(faults...)
+	return filling, errors.Join(faults...)
 }
 
 type checker struct {
@@ -294,8 +294,8 @@ func (c *checker) ExplainControl(ctx context.Context, m proof.Material) validato
 
 // send makes exactly one request, to the host of m. Without an answer, the verdict says why.
 func (c *checker) send(ctx context.Context, class *class, values func(key.Part) []byte, m proof.Material) (*answer, key.Verdict) {
-	in := filled{params: c.params, signers: c.code.signers, values: values}
-	own := filled{params: c.params, values: func(p key.Part) []byte { return m.Parts[p].Reveal() }}
+	in := filling{params: c.params, signers: c.code.signers, values: values}
+	own := filling{params: c.params, values: func(p key.Part) []byte { return m.Parts[p].Reveal() }}
 	address, err := c.base.of(func(name string) string { return class.request.text(own, name) })
 	if err != nil {
 		return nil, unknown(key.Misconfigured, err.Error())

@@ -77,18 +77,18 @@ confidence: high
 evidence: [e]
 `
 
-type words struct{}
+type wordy struct{}
 
-func (words) Lint(with map[string]string) error {
+func (wordy) Lint(with map[string]string) error {
 	if with["host"] == "bad" {
 		return errors.New("with.host: is bad")
 	}
 	return nil
 }
 
-func (words) Hosts(with map[string]string) []string { return []string{"words://" + with["host"]} }
+func (wordy) Hosts(with map[string]string) []string { return []string{"words://" + with["host"]} }
 
-func (words) Speak(_ context.Context, c validator.Coded) (map[string]any, error) {
+func (wordy) Speak(_ context.Context, c validator.Coded) (map[string]any, error) {
 	switch c.Part("value") {
 	case "good":
 		return map[string]any{"user": "ada"}, nil
@@ -99,7 +99,7 @@ func (words) Speak(_ context.Context, c validator.Coded) (map[string]any, error)
 }
 
 func TestAnotherProtocolIsJudgedByTheSameRules(t *testing.T) {
-	s := Settings{Client: http.DefaultClient, Speakers: map[string]validator.Speaker{"words": words{}}, With: map[string]string{"host": "db:1"}}
+	s := Settings{Client: http.DefaultClient, Speakers: map[string]validator.Speaker{"words": wordy{}}, With: map[string]string{"host": "db:1"}}
 	c, err := parsed(t, spoken).Checker(s)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestCodeThatIsNotThereIsAFault(t *testing.T) {
 			t.Error("a checker without its code")
 		}
 	}
-	s := Settings{Client: http.DefaultClient, Speakers: map[string]validator.Speaker{"words": words{}}, With: map[string]string{"host": "bad"}}
+	s := Settings{Client: http.DefaultClient, Speakers: map[string]validator.Speaker{"words": wordy{}}, With: map[string]string{"host": "bad"}}
 	if _, err := parsed(t, spoken).Checker(s); err == nil || err.Error() != "with.host: is bad" {
 		t.Errorf("bad parameters: %v", err)
 	}

@@ -374,7 +374,7 @@ func FuzzFile(f *testing.F) {
 			if c.request.sign != nil {
 				signers[c.request.sign.by] = func(*http.Request, validator.Signing) error { return nil }
 			}
-			in := filled{signers: signers, values: func(key.Part) []byte { return []byte("CANARY0CANARY") }}
+			in := filling{signers: signers, values: func(key.Part) []byte { return []byte("CANARY0CANARY") }}
 			req, err := c.request.build(t.Context(), "https://issuer.example", in)
 			if err != nil {
 				continue

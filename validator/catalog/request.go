@@ -61,15 +61,15 @@ func (r *request) escape() func(string) string {
 	return nil
 }
 
-// filled is what a request of one key is made of.
-type filled struct {
+// filling is what a request of one key is made of.
+type filling struct {
 	params  map[string]string
 	signers map[string]validator.Signer
 	values  func(key.Part) []byte // nil for a part that the key has not
 }
 
 // text is what stands for a name: a part, what is derived from one, or a parameter.
-func (c *call) text(in filled, name string) string {
+func (c *call) text(in filling, name string) string {
 	if slices.Contains(c.parts, name) {
 		return string(in.values(key.Part(name)))
 	}
@@ -87,7 +87,7 @@ var (
 
 // build makes the request to base. A value that would not arrive exactly as it is, is
 // an error.
-func (c *call) build(ctx context.Context, base string, in filled) (*http.Request, error) {
+func (c *call) build(ctx context.Context, base string, in filling) (*http.Request, error) {
 	for _, part := range c.parts {
 		v := in.values(key.Part(part))
 		if v == nil && slices.Contains(c.missing, part) {

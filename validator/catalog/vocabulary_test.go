@@ -266,7 +266,7 @@ func TestNoValueLeadsToAnotherCall(t *testing.T) {
 		"a?b#c%2f":    "https://issuer.example/v1/keys/a%3Fb%23c%252f/usage?of=a%3Fb%23c%252f",
 		"...":         "https://issuer.example/v1/keys/.../usage?of=...",
 	} {
-		req, err := c.build(t.Context(), "https://issuer.example", filled{values: func(key.Part) []byte { return []byte(value) }})
+		req, err := c.build(t.Context(), "https://issuer.example", filling{values: func(key.Part) []byte { return []byte(value) }})
 		got := ""
 		if err == nil {
 			got = req.URL.String()
