@@ -106,7 +106,8 @@ func (c *class) judgeControl(a *answer, now time.Time) validator.Answer {
 		return validator.Answer{Verdict: v}
 	}
 	r := c.match(a)
-	if a.status/100 == 2 && (r == nil || r.Outcome != key.Dead) { // some issuers refuse under a 200
+	accepted := a.status/100 == 2 && (r == nil || r.Outcome != key.Dead) // some issuers refuse under a 200
+	if accepted || r != nil && r.Reason == key.Valid {                   // and some let a key in under a 400
 		v = unknown(key.Intercepted, "a made-up credential was accepted")
 		if r != nil && r.Outcome == key.Unknown {
 			v = unknown(r.Reason, "a made-up credential was neither accepted nor refused")
