@@ -33,6 +33,7 @@ request:
   headers: {Content-Type: application/json, Authorization: "Basic {{basic 'api':value}}", X-Zone: '{{zone}}'}
   body: '{"key":"{{value}}","app":"{{app}}"}'
 control: '{{random 20}}-us1'
+variants: [{name: key of zone a, prefix: za-, here: true}]
 rules:
   - {status: [200], path: /shop, exists: true, outcome: live, reason: valid}
   - {status: [401], path: /error, equals: no such key, outcome: dead, reason: invalid}
@@ -122,15 +123,17 @@ func TestARefusalCountsWhereTheConfigSaysThePlace(t *testing.T) {
 	refused := &said{Status: 401, Body: `{"error":"no such key"}`}
 	for name, c := range map[string]struct {
 		settings Settings
+		value    string
 		answer   *said
 		want     string
 	}{
-		"nobody says the zone":  {Settings{}, refused, "unknown/misconfigured"},
-		"the config says it":    {Settings{With: map[string]string{"zone": "a"}}, refused, "dead/invalid"},
-		"the config says where": {Settings{BaseURL: "https://shop.internal"}, refused, "dead/invalid"},
-		"the issuer knows it":   {Settings{}, &said{Status: 401, Body: `{"error":"too old"}`}, "dead/expired"},
+		"nobody says the zone":  {Settings{}, "k-us1", refused, "unknown/misconfigured"},
+		"the config says it":    {Settings{With: map[string]string{"zone": "a"}}, "k-us1", refused, "dead/invalid"},
+		"the config says where": {Settings{BaseURL: "https://shop.internal"}, "k-us1", refused, "dead/invalid"},
+		"the issuer knows it":   {Settings{}, "k-us1", &said{Status: 401, Body: `{"error":"too old"}`}, "dead/expired"},
+		"the key says it":       {Settings{}, "za-k-us1", refused, "dead/invalid"},
 	} {
-		v, _ := asks(t, parsed(t, shop), c.settings, shopKey("k-us1", "app"), c.answer)
+		v, _ := asks(t, parsed(t, shop), c.settings, shopKey(c.value, "app"), c.answer)
 		if told(v) != c.want {
 			t.Errorf("%s: %s, want %s", name, told(v), c.want)
 		}

@@ -258,7 +258,7 @@ func (c *checker) complete(class *class, a *answer, v key.Verdict, m proof.Mater
 		}
 		v.ExpiresAt = c.provider.expiresAt(a)
 		v.Limits = c.provider.limits(a)
-	case v.Outcome == key.Dead && v.Reason == key.Invalid && c.elsewhere != "":
+	case v.Outcome == key.Dead && v.Reason == key.Invalid && c.elsewhere != "" && !class.here:
 		v.Outcome, v.Reason = key.Unknown, key.Misconfigured
 		v.Detail = "refused, which is not believed yet: " + c.elsewhere
 	case v.Outcome == key.Dead && class.misshapen(c.first(m)):

@@ -98,6 +98,7 @@ type variant struct {
 	ProbePolicy string           `yaml:"probe_policy"` // "", never or opt-in
 	OptIn       string           `yaml:"opt_in"`
 	Requires    []string         `yaml:"requires"` // optional parts that this class needs
+	Here        bool             `yaml:"here"`     // its prefix tells where it lives: a refusal is one, whatever the file says of elsewhere
 	Confidence  string           `yaml:"confidence"`
 	Reason      key.Reason       `yaml:"reason"` // of one that is never probed: unsupported (default), wrong_auth_method, malformed
 	Detail      string           `yaml:"detail"` // why it is never probed

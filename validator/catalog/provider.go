@@ -32,6 +32,7 @@ type class struct {
 	never    *key.Verdict // of one that is not sent
 	optIn    string       // why it is sent only where the config says so
 	requires []string
+	here     bool // what the file says of elsewhere is not about it
 
 	provider *Provider
 }
@@ -94,7 +95,7 @@ func newProvider(f *file) *Provider {
 
 func (p *Provider) newClass(v *variant) *class {
 	f := p.file
-	c := &class{name: v.Name, prefix: v.Prefix, shape: v.Shape, identity: f.Identity, requires: v.Requires, provider: p}
+	c := &class{name: v.Name, prefix: v.Prefix, shape: v.Shape, identity: f.Identity, requires: v.Requires, here: v.Here, provider: p}
 	if f.ProbePolicy == never || v.ProbePolicy == never {
 		c.never = unsent(v)
 		return c
