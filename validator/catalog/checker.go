@@ -352,13 +352,13 @@ const (
 )
 
 // clean returns what an issuer says about a key if it is fit to be shown: one
-// short printable word or name that has no piece of the key inside.
+// short printable word or name that has no secret piece of the key inside.
 func (p *Provider) clean(s string, m proof.Material, longest int) string {
 	if len(s) > longest || !sendable(s) || !shown(s) {
 		return ""
 	}
-	for _, v := range m.Parts {
-		if p.echoes([]byte(s), v.Reveal()) {
+	for part, v := range m.Parts {
+		if !slices.Contains(p.file.Public, string(part)) && p.echoes([]byte(s), v.Reveal()) {
 			return ""
 		}
 	}

@@ -70,6 +70,7 @@ func TestConformance(t *testing.T) {
 		"openai admin key":      {"openai", fakeissuer.NewOpenAIAdminKey(), bearer},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			checkertest.Run(t, checkertest.Harness{
 				New: func(t *testing.T, url string) validator.Checker {
 					return newChecker(t, c.provider, catalog.Settings{BaseURL: url})

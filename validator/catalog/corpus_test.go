@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -40,7 +42,7 @@ type said struct {
 	Asks    string            `yaml:"asks"`
 	Sends   string            `yaml:"sends"` // the body of the call
 	Carries place             `yaml:"carries"`
-	Status  int               `yaml:"status"` // 0: the value must not be sent
+	Status  int               `yaml:"status"` // without it and a body, the value must not be sent
 	Headers map[string]string `yaml:"headers"`
 	Body    string            `yaml:"body"`
 
@@ -94,7 +96,7 @@ func corpora(t testing.TB) map[string]corpus {
 // if there is none.
 func (c *corpus) first(outcome string) *said {
 	for i := range c.Answers {
-		if s := &c.Answers[i]; s.Value == c.Value && s.Status != 0 && strings.HasPrefix(s.Want, outcome) {
+		if s := &c.Answers[i]; s.Value == c.Value && s.asked() && strings.HasPrefix(s.Want, outcome) {
 			return s
 		}
 	}
@@ -157,14 +159,25 @@ func (c *corpus) sent(r *http.Request) string {
 	return ""
 }
 
+// asked says whether the answer is one: the others are of values that nobody is asked about.
+func (s *said) asked() bool { return s.Status != 0 || s.Body != "" }
+
 // settings are those of a checker whose calls go over a road.
 func (s *said) settings(p *Provider, over http.RoundTripper) Settings {
-	return settings(p, Settings{BaseURL: s.BaseURL, With: s.With, Client: &http.Client{Transport: over}})
+	return settings(p, Settings{
+		BaseURL: s.BaseURL, With: s.With, Client: &http.Client{Transport: over},
+		Speakers: map[string]validator.Speaker{p.file.Speak: replies{s.Body}},
+	})
 }
 
-// settings adds what every test needs: code by the names that the file has for it.
+// settings adds what every test needs: consent, and code by the names that the file has
+// for it.
 func settings(p *Provider, s Settings) Settings {
-	s.Signers = map[string]validator.Signer{}
+	s.OptIn = true
+	s.Signers, s.Decoders = map[string]validator.Signer{}, maps.Clone(decoders)
+	if s.Decoders[p.file.Decode] == nil {
+		s.Decoders[p.file.Decode] = func(validator.Coded) (map[string]any, error) { return map[string]any{}, nil }
+	}
 	for _, c := range p.classes {
 		if c.request != nil && c.request.sign != nil {
 			s.Signers[c.request.sign.by] = func(r *http.Request, told validator.Signing) error {
@@ -174,6 +187,22 @@ func settings(p *Provider, s Settings) Settings {
 		}
 	}
 	return s
+}
+
+// decoders are the real ones, for files whose answers depend on what they read.
+var decoders = map[string]validator.Decoder{}
+
+// replies is a validator.Speaker that hears this JSON from its issuer.
+type replies struct{ json string }
+
+func (r replies) Lint(map[string]string) error     { return nil }
+func (r replies) Hosts(map[string]string) []string { return []string{"tcp://issuer.example:1"} }
+func (r replies) Speak(context.Context, validator.Coded) (map[string]any, error) {
+	reply, _ := newAnswer(0, nil, []byte(r.json)).json.(map[string]any)
+	if reply == nil {
+		return nil, errors.New("the connection broke")
+	}
+	return reply, nil
 }
 
 // road is an http.RoundTripper that answers without a network, and keeps what it was asked.

@@ -64,9 +64,12 @@ func unix(s string) (time.Time, error) {
 	return time.Unix(seconds, 0), err
 }
 
-// fromNow reads how many seconds are left.
+// fromNow reads how many seconds are left; 0 is no end.
 func fromNow(s string) (time.Time, error) {
 	seconds, err := strconv.ParseInt(s, 10, 32)
+	if seconds == 0 {
+		return time.Time{}, err
+	}
 	return time.Now().Add(time.Duration(seconds) * time.Second).Truncate(time.Second), err
 }
 

@@ -5,12 +5,28 @@ package catalog
 // index is generated from providers/*.yaml.
 var index = []indexed{
 	{
+		id: "airtable", baseURL: "https://api.airtable.com",
+		variables: []string{"AIRTABLE_API_KEY", "AIRTABLE_TOKEN", "AIRTABLE_PAT"},
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string{"user_id"},
+		at:        0, length: 1359,
+	},
+	{
+		id: "algolia", baseURL: "https://{{app}}-dsn.algolia.net",
+		variables: []string{"ALGOLIA_API_KEY", "ALGOLIA_ADMIN_KEY", "ALGOLIA_WRITE_API_KEY", "ALGOLIA_APP_ID", "ALGOLIA_APPLICATION_ID"},
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string(nil),
+		at:        1360, length: 1687,
+	},
+	{
 		id: "anthropic-aws", baseURL: "https://aws-external-anthropic.{{region}}.api.aws",
 		variables: []string{"ANTHROPIC_AWS_API_KEY"},
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"organization", "workspace"},
-		at:        0, length: 5312,
+		at:        3048, length: 5312,
 	},
 	{
 		id: "anthropic-foundry", baseURL: "https://{{resource}}.services.ai.azure.com/anthropic",
@@ -18,7 +34,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        5313, length: 1682,
+		at:        8361, length: 1682,
 	},
 	{
 		id: "anthropic", baseURL: "https://api.anthropic.com",
@@ -26,7 +42,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-ant-"},
 		pins:      []string{"organization", "workspace"},
-		at:        6996, length: 6463,
+		at:        10044, length: 6463,
+	},
+	{
+		id: "asana", baseURL: "https://app.asana.com",
+		variables: []string{"ASANA_ACCESS_TOKEN", "ASANA_TOKEN", "ASANA_PAT"},
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string{"user_id"},
+		at:        16508, length: 1398,
 	},
 	{
 		id: "assemblyai", baseURL: "https://api.assemblyai.com",
@@ -34,7 +58,23 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        13460, length: 750,
+		at:        17907, length: 750,
+	},
+	{
+		id: "atlassian", baseURL: "https://{{site}}.atlassian.net",
+		variables: []string{"JIRA_API_TOKEN", "ATLASSIAN_API_TOKEN", "CONFLUENCE_API_TOKEN", "JIRA_EMAIL", "ATLASSIAN_EMAIL"},
+		shared:    []string(nil),
+		prefixes:  []string{"ATATT3xFfG", "ATCTT3xFfG"},
+		pins:      []string{"account"},
+		at:        18658, length: 3213,
+	},
+	{
+		id: "auth0", baseURL: "own",
+		variables: []string{"AUTH0_CLIENT_SECRET", "AUTH0_CLIENT_ID"},
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string(nil),
+		at:        21872, length: 2024,
 	},
 	{
 		id: "aws", baseURL: "https://sts.{{region}}.amazonaws.com",
@@ -42,7 +82,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        14211, length: 3902,
+		at:        23897, length: 3902,
 	},
 	{
 		id: "azure-openai", baseURL: "own",
@@ -50,7 +90,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        18114, length: 2195,
+		at:        27800, length: 2195,
 	},
 	{
 		id: "bitbucket", baseURL: "https://api.bitbucket.org",
@@ -58,7 +98,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ATCTT3xFfG", "ATBB"},
 		pins:      []string{"account"},
-		at:        20310, length: 2833,
+		at:        29996, length: 2833,
 	},
 	{
 		id: "buildkite", baseURL: "https://api.buildkite.com/v2",
@@ -66,7 +106,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"bkua_", "bkct_"},
 		pins:      []string{"user"},
-		at:        23144, length: 1692,
+		at:        32830, length: 1692,
 	},
 	{
 		id: "circleci", baseURL: "https://circleci.com/api/v2",
@@ -74,7 +114,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"CCIPAT_", "CCIPRJ_"},
 		pins:      []string{"id"},
-		at:        24837, length: 2025,
+		at:        34523, length: 2025,
 	},
 	{
 		id: "cloudflare-global", baseURL: "https://api.cloudflare.com/client/v4",
@@ -82,7 +122,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfk_"},
 		pins:      []string{"user"},
-		at:        26863, length: 2469,
+		at:        36549, length: 2469,
 	},
 	{
 		id: "cloudflare", baseURL: "https://api.cloudflare.com/client/v4",
@@ -90,7 +130,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfut_", "cfat_"},
 		pins:      []string(nil),
-		at:        29333, length: 3756,
+		at:        39019, length: 3756,
 	},
 	{
 		id: "cohere", baseURL: "https://api.cohere.com",
@@ -98,7 +138,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"organization"},
-		at:        33090, length: 1364,
+		at:        42776, length: 1364,
 	},
 	{
 		id: "databricks", baseURL: "own",
@@ -106,7 +146,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dapi"},
 		pins:      []string{"user"},
-		at:        34455, length: 1962,
+		at:        44141, length: 1962,
 	},
 	{
 		id: "deepgram", baseURL: "https://api.deepgram.com",
@@ -114,7 +154,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"project"},
-		at:        36418, length: 1175,
+		at:        46104, length: 1175,
 	},
 	{
 		id: "deepseek", baseURL: "https://api.deepseek.com",
@@ -122,7 +162,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        37594, length: 1773,
+		at:        47280, length: 1773,
 	},
 	{
 		id: "digitalocean", baseURL: "https://api.digitalocean.com/v2",
@@ -130,7 +170,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dop_v1_", "doo_v1_", "dor_v1_"},
 		pins:      []string{"account", "team"},
-		at:        39368, length: 2106,
+		at:        49054, length: 2106,
 	},
 	{
 		id: "dockerhub", baseURL: "https://hub.docker.com",
@@ -138,7 +178,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dckr_pat_", "dckr_oat_"},
 		pins:      []string(nil),
-		at:        41475, length: 1815,
+		at:        51161, length: 1815,
 	},
 	{
 		id: "doppler", baseURL: "https://api.doppler.com",
@@ -146,7 +186,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."},
 		pins:      []string{"kind", "workplace"},
-		at:        43291, length: 1551,
+		at:        52977, length: 1551,
 	},
 	{
 		id: "elevenlabs", baseURL: "https://api.elevenlabs.io",
@@ -154,7 +194,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        44843, length: 1906,
+		at:        54529, length: 1906,
 	},
 	{
 		id: "fastly", baseURL: "https://api.fastly.com",
@@ -162,7 +202,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"customer"},
-		at:        46750, length: 1814,
+		at:        56436, length: 1814,
+	},
+	{
+		id: "figma", baseURL: "https://api.figma.com",
+		variables: []string{"FIGMA_TOKEN", "FIGMA_ACCESS_TOKEN", "FIGMA_API_KEY"},
+		shared:    []string(nil),
+		prefixes:  []string{"figd_", "figo_", "figp_", "figu_"},
+		pins:      []string{"user_id"},
+		at:        58251, length: 2231,
 	},
 	{
 		id: "fireworks", baseURL: "https://api.fireworks.ai",
@@ -170,7 +218,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"fw_"},
 		pins:      []string{"account"},
-		at:        48565, length: 976,
+		at:        60483, length: 976,
 	},
 	{
 		id: "flyio", baseURL: "https://api.machines.dev",
@@ -178,7 +226,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"FlyV1 ", "fm1r_", "fm1a_", "fm2_", "fo1_"},
 		pins:      []string(nil),
-		at:        49542, length: 1863,
+		at:        61460, length: 1863,
 	},
 	{
 		id: "gemini", baseURL: "https://generativelanguage.googleapis.com",
@@ -186,7 +234,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"AIza"},
 		pins:      []string(nil),
-		at:        51406, length: 3961,
+		at:        63324, length: 3961,
 	},
 	{
 		id: "github", baseURL: "https://api.github.com",
@@ -194,7 +242,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
 		pins:      []string{"id"},
-		at:        55368, length: 4339,
+		at:        67286, length: 4339,
 	},
 	{
 		id: "gitlab", baseURL: "https://gitlab.com",
@@ -202,7 +250,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "glsoat-", "glffct-"},
 		pins:      []string{"user_id"},
-		at:        59708, length: 5293,
+		at:        71626, length: 5293,
 	},
 	{
 		id: "google-oauth-token", baseURL: "https://oauth2.googleapis.com",
@@ -210,7 +258,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ya29."},
 		pins:      []string{"client"},
-		at:        65002, length: 1505,
+		at:        76920, length: 1505,
 	},
 	{
 		id: "groq", baseURL: "https://api.groq.com/openai/v1",
@@ -218,7 +266,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"gsk_"},
 		pins:      []string(nil),
-		at:        66508, length: 1316,
+		at:        78426, length: 1316,
 	},
 	{
 		id: "heroku", baseURL: "https://api.heroku.com",
@@ -226,7 +274,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"HRKU-AA"},
 		pins:      []string{"id"},
-		at:        67825, length: 1921,
+		at:        79743, length: 1921,
+	},
+	{
+		id: "hubspot", baseURL: "https://api.hubapi.com",
+		variables: []string{"HUBSPOT_ACCESS_TOKEN", "HUBSPOT_API_KEY", "HUBSPOT_TOKEN"},
+		shared:    []string(nil),
+		prefixes:  []string{"pat-na1-", "pat-na2-", "pat-eu1-", "pat-ap1-"},
+		pins:      []string{"account"},
+		at:        81665, length: 2398,
 	},
 	{
 		id: "huggingface", baseURL: "https://huggingface.co",
@@ -234,7 +290,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hf_", "api_org_"},
 		pins:      []string{"account"},
-		at:        69747, length: 2152,
+		at:        84064, length: 2152,
 	},
 	{
 		id: "langfuse", baseURL: "https://cloud.langfuse.com",
@@ -242,7 +298,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk-lf-", "sk-lf-"},
 		pins:      []string{"project"},
-		at:        71900, length: 1817,
+		at:        86217, length: 1817,
 	},
 	{
 		id: "langsmith", baseURL: "https://api.smith.langchain.com",
@@ -250,7 +306,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lsv2_"},
 		pins:      []string(nil),
-		at:        73718, length: 1492,
+		at:        88035, length: 1492,
 	},
 	{
 		id: "launchdarkly", baseURL: "https://app.launchdarkly.com",
@@ -258,7 +314,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        75211, length: 2175,
+		at:        89528, length: 2175,
+	},
+	{
+		id: "linear", baseURL: "https://api.linear.app",
+		variables: []string{"LINEAR_API_KEY", "LINEAR_ACCESS_TOKEN"},
+		shared:    []string(nil),
+		prefixes:  []string{"lin_api_", "lin_oauth_"},
+		pins:      []string{"organization", "user_id"},
+		at:        91704, length: 2086,
 	},
 	{
 		id: "linode", baseURL: "https://api.linode.com/v4",
@@ -266,7 +330,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"username"},
-		at:        77387, length: 1487,
+		at:        93791, length: 1487,
+	},
+	{
+		id: "mapbox", baseURL: "https://api.mapbox.com",
+		variables: []string{"MAPBOX_ACCESS_TOKEN", "MAPBOX_TOKEN", "MAPBOX_SECRET_TOKEN"},
+		shared:    []string(nil),
+		prefixes:  []string{"pk.eyJ", "sk.eyJ", "tk.eyJ"},
+		pins:      []string{"user"},
+		at:        95279, length: 1614,
 	},
 	{
 		id: "mistral", baseURL: "https://{{site}}.mistral.ai/v1",
@@ -274,7 +346,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        78875, length: 1355,
+		at:        96894, length: 1355,
 	},
 	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
@@ -282,7 +354,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        80231, length: 1547,
+		at:        98250, length: 1547,
+	},
+	{
+		id: "notion", baseURL: "https://api.notion.com",
+		variables: []string{"NOTION_TOKEN", "NOTION_API_KEY"},
+		shared:    []string(nil),
+		prefixes:  []string{"ntn_"},
+		pins:      []string{"bot"},
+		at:        99798, length: 1723,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -290,7 +370,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        81779, length: 1461,
+		at:        101522, length: 1461,
+	},
+	{
+		id: "okta", baseURL: "own",
+		variables: []string{"OKTA_API_TOKEN"},
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string{"user_id"},
+		at:        102984, length: 1640,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -298,7 +386,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        83241, length: 3752,
+		at:        104625, length: 3752,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -306,7 +394,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        86994, length: 2769,
+		at:        108378, length: 2769,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -314,7 +402,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        89764, length: 834,
+		at:        111148, length: 834,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -322,7 +410,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        90599, length: 1930,
+		at:        111983, length: 1930,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -330,7 +418,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        92530, length: 1435,
+		at:        113914, length: 1435,
+	},
+	{
+		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
+		variables: []string{"SHOPIFY_ACCESS_TOKEN", "SHOPIFY_ADMIN_TOKEN"},
+		shared:    []string(nil),
+		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
+		pins:      []string(nil),
+		at:        115350, length: 2115,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -338,7 +434,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-", "https://hooks.slack.com/"},
 		pins:      []string{"team_id", "user_id"},
-		at:        93966, length: 5571,
+		at:        117466, length: 5571,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -346,7 +442,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        99538, length: 2163,
+		at:        123038, length: 2163,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -354,7 +450,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        101702, length: 1360,
+		at:        125202, length: 1360,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -362,7 +458,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        103063, length: 4169,
+		at:        126563, length: 4169,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -370,7 +466,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        107233, length: 1104,
+		at:        130733, length: 1104,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -378,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        108338, length: 1545,
+		at:        131838, length: 1545,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -386,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        109884, length: 1959,
+		at:        133384, length: 1959,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -394,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        111844, length: 1130,
+		at:        135344, length: 1130,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -402,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        112975, length: 977,
+		at:        136475, length: 977,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -410,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        113953, length: 2270,
+		at:        137453, length: 2270,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -418,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        116224, length: 1141,
+		at:        139724, length: 1141,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -426,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        117366, length: 1597,
+		at:        140866, length: 1597,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -434,6 +530,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        118964, length: 2834,
+		at:        142464, length: 2834,
 	},
 }

@@ -223,7 +223,7 @@ func judgedClasses(t testing.TB) []judged {
 		}
 		o := readOracle(t, string(text))
 		for _, class := range p.classes {
-			if class.never == nil {
+			if class.request != nil {
 				all = append(all, judged{class, o})
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,6 +30,15 @@ func (p *place) all() []place { return append([]place{*p}, p.And...) }
 
 func (p *place) empty() bool {
 	return p.Header+p.Basic+p.Query+p.Path+p.Form+p.JSON == ""
+}
+
+// way is what kinds of place these are: two calls of one way differ in names alone.
+func (p *place) way() string {
+	var kinds []string
+	for _, at := range p.all() {
+		kinds = append(kinds, fmt.Sprint(at.Header != "", at.Basic != "", at.Query != "", at.Path != "", at.Form != "", at.JSON != ""))
+	}
+	return strings.Join(kinds, ", ")
 }
 
 // read returns what a call has in this place, "" if nothing.

@@ -168,7 +168,7 @@ func TestTraps(t *testing.T) {
 			}
 		}
 		for _, class := range p.classes {
-			if class.never != nil {
+			if class.request == nil { // never asked, or not over HTTP
 				continue
 			}
 			for name, x := range mine {
@@ -215,5 +215,5 @@ func (x trap) try(t *testing.T, p *Provider, class *class, with *said) {
 // saysWithAStatus says whether the file declares that a status is all there is of an
 // answer of the issuer's.
 func (c *class) saysWithAStatus(status int) bool {
-	return slices.ContainsFunc(c.rules, func(r rule) bool { return slices.Contains(r.Status, status) && !r.namesBody() && r.Outcome == key.Live })
+	return slices.ContainsFunc(c.rules, func(r rule) bool { return slices.Contains(r.Status, status) && r.Alone != "" && r.Outcome == key.Live })
 }
