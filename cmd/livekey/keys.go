@@ -113,7 +113,7 @@ func (p *plan) issuer(k config.Key, client *http.Client) (issuer, error) {
 	if err != nil {
 		return issuer{}, k.Node.Fault("", "provider %s: %v", id, err)
 	}
-	return issuer{id: id, checker: checker, form: provider.Form(), prefixes: provider.Info().Prefixes}, nil
+	return issuer{id: id, checker: checker, form: provider.Form(), prefixes: provider.Prefixes()}, nil
 }
 
 // checker returns what asks this provider: one for all keys that are asked about in the

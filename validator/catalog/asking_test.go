@@ -143,6 +143,26 @@ func TestARefusalCountsWhereTheConfigSaysThePlace(t *testing.T) {
 	}
 }
 
+// A value that has not the look of an issuer's keys may be a gateway's token: the issuer's
+// refusal of it says nothing, until the config says that the issuer is meant.
+func TestAGatewaysTokenIsNoDeadKey(t *testing.T) {
+	for id, c := range map[string]struct{ own, body string }{
+		"anthropic": {"sk-ant-api03-x", `{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}`},
+		"openai":    {"sk-x", `{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}`},
+	} {
+		p, refused := lookedUp(t, id), &said{Status: 401, Body: c.body}
+		if v, _ := asks(t, p, Settings{}, checkertest.Material("team-7-token"), refused); told(v) != "unknown/misconfigured" {
+			t.Errorf("%s, a gateway's token: %s", id, told(v))
+		}
+		if v, _ := asks(t, p, Settings{BaseURL: p.Info().BaseURL}, checkertest.Material("team-7-token"), refused); told(v) != "dead/invalid" {
+			t.Errorf("%s, whose address the config says: %s", id, told(v))
+		}
+		if v, _ := asks(t, p, Settings{}, checkertest.Material(c.own), refused); told(v) != "dead/invalid" {
+			t.Errorf("%s, a key of its own: %s", id, told(v))
+		}
+	}
+}
+
 func TestWhatCostsIsAskedOnlyByConsent(t *testing.T) {
 	p := parsed(t, shop, "confidence: high", "probe_policy: opt-in\nopt_in: mints a token\nconfidence: high")
 	good := &said{Status: 200, Body: `{"shop":1}`}

@@ -380,7 +380,7 @@ func (p *Provider) echoes(text, value []byte) bool {
 		return false
 	}
 	public := 0
-	for _, prefix := range p.prefixes() {
+	for _, prefix := range p.Prefixes() {
 		if len(prefix) > public && bytes.HasPrefix(value, []byte(prefix)) {
 			public = len(prefix)
 		}
@@ -393,8 +393,9 @@ func (p *Provider) echoes(text, value []byte) bool {
 	return bytes.Contains(text, value)
 }
 
-// prefixes are public beginnings of values of this provider.
-func (p *Provider) prefixes() []string {
+// Prefixes are public beginnings of values of this provider, those too that another
+// issuer's may have.
+func (p *Provider) Prefixes() []string {
 	all := slices.Clone(p.file.Recognize.Prefix)
 	for _, c := range p.classes {
 		all = append(all, c.prefix)

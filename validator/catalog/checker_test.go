@@ -254,7 +254,7 @@ func TestIDTellsWhatIsAskedApart(t *testing.T) {
 	if slices.Sort(ids); len(slices.Compact(ids)) != 4 {
 		t.Errorf("four questions have the IDs %q", ids)
 	}
-	if id("anthropic", catalog.Settings{}) != id("anthropic", catalog.Settings{BaseURL: "https://api.anthropic.com/"}) {
+	if id("openrouter", catalog.Settings{}) != id("openrouter", catalog.Settings{BaseURL: "https://openrouter.ai/"}) {
 		t.Error("one question has two IDs")
 	}
 }

@@ -42,7 +42,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-ant-"},
 		pins:      []string{"organization", "workspace"},
-		at:        10044, length: 6463,
+		at:        10044, length: 6694,
 	},
 	{
 		id: "asana", baseURL: "https://app.asana.com",
@@ -50,7 +50,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        16508, length: 1398,
+		at:        16739, length: 1398,
 	},
 	{
 		id: "assemblyai", baseURL: "https://api.assemblyai.com",
@@ -58,7 +58,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        17907, length: 750,
+		at:        18138, length: 750,
 	},
 	{
 		id: "atlassian", baseURL: "https://{{site}}.atlassian.net",
@@ -66,7 +66,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ATATT3xFfG", "ATCTT3xFfG"},
 		pins:      []string{"account"},
-		at:        18658, length: 3213,
+		at:        18889, length: 3213,
 	},
 	{
 		id: "auth0", baseURL: "own",
@@ -74,7 +74,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        21872, length: 2024,
+		at:        22103, length: 2024,
 	},
 	{
 		id: "aws", baseURL: "https://sts.{{region}}.amazonaws.com",
@@ -82,7 +82,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        23897, length: 3902,
+		at:        24128, length: 3902,
 	},
 	{
 		id: "azure-openai", baseURL: "own",
@@ -90,7 +90,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        27800, length: 2195,
+		at:        28031, length: 2195,
 	},
 	{
 		id: "bitbucket", baseURL: "https://api.bitbucket.org",
@@ -98,7 +98,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ATCTT3xFfG", "ATBB"},
 		pins:      []string{"account"},
-		at:        29996, length: 2833,
+		at:        30227, length: 2833,
 	},
 	{
 		id: "buildkite", baseURL: "https://api.buildkite.com/v2",
@@ -106,7 +106,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"bkua_", "bkct_"},
 		pins:      []string{"user"},
-		at:        32830, length: 1692,
+		at:        33061, length: 1692,
 	},
 	{
 		id: "circleci", baseURL: "https://circleci.com/api/v2",
@@ -114,7 +114,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"CCIPAT_", "CCIPRJ_"},
 		pins:      []string{"id"},
-		at:        34523, length: 2025,
+		at:        34754, length: 2025,
 	},
 	{
 		id: "cloudflare-global", baseURL: "https://api.cloudflare.com/client/v4",
@@ -122,7 +122,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfk_"},
 		pins:      []string{"user"},
-		at:        36549, length: 2469,
+		at:        36780, length: 2469,
 	},
 	{
 		id: "cloudflare", baseURL: "https://api.cloudflare.com/client/v4",
@@ -130,7 +130,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfut_", "cfat_"},
 		pins:      []string(nil),
-		at:        39019, length: 3756,
+		at:        39250, length: 3756,
 	},
 	{
 		id: "cohere", baseURL: "https://api.cohere.com",
@@ -138,7 +138,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"organization"},
-		at:        42776, length: 1364,
+		at:        43007, length: 1364,
 	},
 	{
 		id: "databricks", baseURL: "own",
@@ -146,7 +146,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dapi"},
 		pins:      []string{"user"},
-		at:        44141, length: 1962,
+		at:        44372, length: 1962,
 	},
 	{
 		id: "deepgram", baseURL: "https://api.deepgram.com",
@@ -154,7 +154,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"project"},
-		at:        46104, length: 1175,
+		at:        46335, length: 1175,
 	},
 	{
 		id: "deepseek", baseURL: "https://api.deepseek.com",
@@ -162,7 +162,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        47280, length: 1773,
+		at:        47511, length: 1773,
 	},
 	{
 		id: "digitalocean", baseURL: "https://api.digitalocean.com/v2",
@@ -170,7 +170,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dop_v1_", "doo_v1_", "dor_v1_"},
 		pins:      []string{"account", "team"},
-		at:        49054, length: 2106,
+		at:        49285, length: 2106,
 	},
 	{
 		id: "dockerhub", baseURL: "https://hub.docker.com",
@@ -178,7 +178,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dckr_pat_", "dckr_oat_"},
 		pins:      []string(nil),
-		at:        51161, length: 1815,
+		at:        51392, length: 1815,
 	},
 	{
 		id: "doppler", baseURL: "https://api.doppler.com",
@@ -186,7 +186,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."},
 		pins:      []string{"kind", "workplace"},
-		at:        52977, length: 1551,
+		at:        53208, length: 1551,
 	},
 	{
 		id: "elevenlabs", baseURL: "https://api.elevenlabs.io",
@@ -194,7 +194,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        54529, length: 1906,
+		at:        54760, length: 1906,
 	},
 	{
 		id: "fastly", baseURL: "https://api.fastly.com",
@@ -202,7 +202,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"customer"},
-		at:        56436, length: 1814,
+		at:        56667, length: 1814,
 	},
 	{
 		id: "figma", baseURL: "https://api.figma.com",
@@ -210,7 +210,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"figd_", "figo_", "figp_", "figu_"},
 		pins:      []string{"user_id"},
-		at:        58251, length: 2231,
+		at:        58482, length: 2231,
 	},
 	{
 		id: "fireworks", baseURL: "https://api.fireworks.ai",
@@ -218,7 +218,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"fw_"},
 		pins:      []string{"account"},
-		at:        60483, length: 976,
+		at:        60714, length: 976,
 	},
 	{
 		id: "flyio", baseURL: "https://api.machines.dev",
@@ -226,7 +226,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"FlyV1 ", "fm1r_", "fm1a_", "fm2_", "fo1_"},
 		pins:      []string(nil),
-		at:        61460, length: 1863,
+		at:        61691, length: 1863,
 	},
 	{
 		id: "gemini", baseURL: "https://generativelanguage.googleapis.com",
@@ -234,7 +234,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"AIza"},
 		pins:      []string(nil),
-		at:        63324, length: 3961,
+		at:        63555, length: 3998,
 	},
 	{
 		id: "github", baseURL: "https://api.github.com",
@@ -242,7 +242,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
 		pins:      []string{"id"},
-		at:        67286, length: 4339,
+		at:        67554, length: 4339,
 	},
 	{
 		id: "gitlab", baseURL: "https://gitlab.com",
@@ -250,7 +250,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "glsoat-", "glffct-"},
 		pins:      []string{"user_id"},
-		at:        71626, length: 5293,
+		at:        71894, length: 5293,
 	},
 	{
 		id: "google-oauth-token", baseURL: "https://oauth2.googleapis.com",
@@ -258,7 +258,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ya29."},
 		pins:      []string{"client"},
-		at:        76920, length: 1505,
+		at:        77188, length: 1505,
 	},
 	{
 		id: "groq", baseURL: "https://api.groq.com/openai/v1",
@@ -266,7 +266,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"gsk_"},
 		pins:      []string(nil),
-		at:        78426, length: 1316,
+		at:        78694, length: 1316,
 	},
 	{
 		id: "heroku", baseURL: "https://api.heroku.com",
@@ -274,7 +274,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"HRKU-AA"},
 		pins:      []string{"id"},
-		at:        79743, length: 1921,
+		at:        80011, length: 1921,
 	},
 	{
 		id: "hubspot", baseURL: "https://api.hubapi.com",
@@ -282,7 +282,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pat-na1-", "pat-na2-", "pat-eu1-", "pat-ap1-"},
 		pins:      []string{"account"},
-		at:        81665, length: 2398,
+		at:        81933, length: 2398,
 	},
 	{
 		id: "huggingface", baseURL: "https://huggingface.co",
@@ -290,7 +290,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hf_", "api_org_"},
 		pins:      []string{"account"},
-		at:        84064, length: 2152,
+		at:        84332, length: 2178,
 	},
 	{
 		id: "langfuse", baseURL: "https://cloud.langfuse.com",
@@ -298,7 +298,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk-lf-", "sk-lf-"},
 		pins:      []string{"project"},
-		at:        86217, length: 1817,
+		at:        86511, length: 1817,
 	},
 	{
 		id: "langsmith", baseURL: "https://api.smith.langchain.com",
@@ -306,7 +306,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lsv2_"},
 		pins:      []string(nil),
-		at:        88035, length: 1492,
+		at:        88329, length: 1492,
 	},
 	{
 		id: "launchdarkly", baseURL: "https://app.launchdarkly.com",
@@ -314,7 +314,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        89528, length: 2175,
+		at:        89822, length: 2175,
 	},
 	{
 		id: "linear", baseURL: "https://api.linear.app",
@@ -322,7 +322,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lin_api_", "lin_oauth_"},
 		pins:      []string{"organization", "user_id"},
-		at:        91704, length: 2086,
+		at:        91998, length: 2086,
 	},
 	{
 		id: "linode", baseURL: "https://api.linode.com/v4",
@@ -330,7 +330,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"username"},
-		at:        93791, length: 1487,
+		at:        94085, length: 1487,
 	},
 	{
 		id: "mapbox", baseURL: "https://api.mapbox.com",
@@ -338,7 +338,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk.eyJ", "sk.eyJ", "tk.eyJ"},
 		pins:      []string{"user"},
-		at:        95279, length: 1614,
+		at:        95573, length: 1614,
 	},
 	{
 		id: "mistral", baseURL: "https://{{site}}.mistral.ai/v1",
@@ -346,7 +346,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        96894, length: 1355,
+		at:        97188, length: 1355,
 	},
 	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
@@ -354,7 +354,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        98250, length: 1547,
+		at:        98544, length: 1547,
 	},
 	{
 		id: "notion", baseURL: "https://api.notion.com",
@@ -362,7 +362,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ntn_"},
 		pins:      []string{"bot"},
-		at:        99798, length: 1723,
+		at:        100092, length: 1723,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -370,7 +370,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        101522, length: 1461,
+		at:        101816, length: 1461,
 	},
 	{
 		id: "okta", baseURL: "own",
@@ -378,7 +378,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        102984, length: 1640,
+		at:        103278, length: 1640,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -386,7 +386,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        104625, length: 3752,
+		at:        104919, length: 4049,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -394,7 +394,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        108378, length: 2769,
+		at:        108969, length: 2769,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -402,7 +402,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        111148, length: 834,
+		at:        111739, length: 834,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -410,7 +410,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        111983, length: 1930,
+		at:        112574, length: 1930,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -418,7 +418,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        113914, length: 1435,
+		at:        114505, length: 1435,
 	},
 	{
 		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
@@ -426,7 +426,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
 		pins:      []string(nil),
-		at:        115350, length: 2115,
+		at:        115941, length: 2115,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -434,7 +434,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-", "https://hooks.slack.com/"},
 		pins:      []string{"team_id", "user_id"},
-		at:        117466, length: 5571,
+		at:        118057, length: 5571,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -442,7 +442,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        123038, length: 2163,
+		at:        123629, length: 2163,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -450,7 +450,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        125202, length: 1360,
+		at:        125793, length: 1360,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -458,7 +458,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        126563, length: 4169,
+		at:        127154, length: 4169,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -466,7 +466,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        130733, length: 1104,
+		at:        131324, length: 1104,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -474,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        131838, length: 1545,
+		at:        132429, length: 1545,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -482,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        133384, length: 1959,
+		at:        133975, length: 1959,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -490,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        135344, length: 1130,
+		at:        135935, length: 1130,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -498,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        136475, length: 977,
+		at:        137066, length: 977,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -506,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        137453, length: 2270,
+		at:        138044, length: 2270,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -514,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        139724, length: 1141,
+		at:        140315, length: 1141,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -522,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        140866, length: 1597,
+		at:        141457, length: 1597,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -530,6 +530,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        142464, length: 2834,
+		at:        143055, length: 2834,
 	},
 }
