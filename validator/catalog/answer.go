@@ -48,8 +48,10 @@ func newAnswer(status int, header http.Header, body []byte) *answer {
 }
 
 // gate judges answers that say nothing about a key whoever its issuer is, in
-// this order. ok is false if none of it holds, and the provider's rules decide.
-func (a *answer) gate(now time.Time) (v key.Verdict, ok bool) {
+// this order. ok is false if none of it holds, and the provider's rules decide. A word
+// that a rule knows is no page, even where its issuer calls it HTML.
+func (a *answer) gate(now time.Time, word bool) (v key.Verdict, ok bool) {
+	page := a.isHTML() && !word
 	switch {
 	case a.status < 200:
 		v = unknown(key.Intercepted, "an interim answer came where a final one belongs")
@@ -60,9 +62,9 @@ func (a *answer) gate(now time.Time) (v key.Verdict, ok bool) {
 	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly, a.status >= 500:
 		v = unknown(key.Transient, fmt.Sprintf("the issuer has a problem of its own (%d)", a.status))
 		v.RetryAfter = httpclient.RetryAfter(a.header.Get("Retry-After"), now)
-	case a.isHTML() && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden):
+	case page && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden):
 		v = unknown(key.Unauthenticated, fmt.Sprintf("refused by a web page (%d), which a firewall sends and the issuer does not", a.status))
-	case a.isHTML():
+	case page:
 		v = unknown(key.Intercepted, fmt.Sprintf("a web page (%d) came where the issuer's answer belongs: a captive portal or proxy", a.status))
 	case a.isMedia():
 		v = unknown(key.Intercepted, fmt.Sprintf("a picture, a film or plain bytes (%d) came where the issuer's answer belongs", a.status))

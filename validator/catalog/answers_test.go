@@ -113,6 +113,9 @@ func (s *said) checkCall(t *testing.T, r *road, p *Provider, parts map[key.Part]
 	if want := filled(s.Sends, parts, escape); want != "" && string(body) != want {
 		t.Errorf("sent %d bytes in the body, which are not what sends says", len(body))
 	}
+	if s.Carries.empty() && len(p.file.Derived) == 0 {
+		t.Error("carries is missing: only a value that is taken apart is in no place as a whole")
+	}
 	places := map[string]int{}
 	for _, place := range s.Carries.all() {
 		part := cmp.Or(place.Part, string(firstOf(p)))
@@ -138,6 +141,7 @@ func TestAnswersThatTheIssuerDidNotSend(t *testing.T) {
 			if s.Status == 0 || strings.HasPrefix(s.Want, "unknown") || byStatusAlone(s.class(t, p), s.answer()) {
 				continue
 			}
+			word := s.class(t, p).knowsWord(s.answer()) // then it is no page, whatever it is called
 			for how, change := range map[string]func(s *said){
 				"from a server in trouble":            func(s *said) { s.Status = 502 },
 				"as a web page":                       func(s *said) { s.Headers["Content-Type"] = "text/html" },
@@ -154,6 +158,9 @@ func TestAnswersThatTheIssuerDidNotSend(t *testing.T) {
 					}
 				},
 			} {
+				if word && how == "as a web page" {
+					continue
+				}
 				t.Run(id+"/"+s.Name+"/"+how, func(t *testing.T) {
 					other := s
 					if other.Headers = maps.Clone(s.Headers); other.Headers == nil {
@@ -229,7 +236,7 @@ func TestConformanceOfAnswers(t *testing.T) {
 		c := all[id]
 		p := lookedUp(t, id)
 		live, dead := c.first("live/valid"), c.first("dead/invalid")
-		if live == nil || dead == nil || asked[c.Carries.way()] {
+		if live == nil || dead == nil || c.Carries.empty() || asked[c.Carries.way()] {
 			continue
 		}
 		asked[c.Carries.way()] = true

@@ -45,7 +45,7 @@ func (f *file) newBase(own string, params map[string]string) (base, error) {
 			}
 			continue
 		}
-		if !dnsLabel.MatchString(params[p.name]) {
+		if len(f.Params[p.name].OneOf) == 0 && !dnsLabel.MatchString(params[p.name]) {
 			return base{}, fmt.Errorf("with.%s: must be one DNS label, because it is part of the host", p.name)
 		}
 		b.label = append(b.label, piece{literal: params[p.name]})
@@ -145,7 +145,12 @@ func (f *file) checkBase(fs *faults) {
 		}
 	}
 	const label = "x0label"
-	filled, _ := t.render(func(string) string { return label })
+	filled, _ := t.render(func(name string) string {
+		if fixed := f.Params[name].OneOf; len(fixed) > 0 {
+			return fixed[0]
+		}
+		return label
+	})
 	u, err := url.Parse(filled)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		fs.add(f.node, "base_url", "must be https://host, with a path at most; or own")
@@ -160,6 +165,21 @@ func (f *file) checkBase(fs *faults) {
 	}
 	if strings.Contains(u.Port()+u.Path, label) {
 		fs.add(f.node, "base_url", "a placeholder fills a DNS label only; others go into request.url")
+	}
+}
+
+// checkOneOf keeps the values that a file fixes fit for where they may stand: in a host.
+func (f *file) checkOneOf(fs *faults) {
+	for _, name := range slices.Sorted(maps.Keys(f.Params)) {
+		p := f.Params[name]
+		for _, v := range p.OneOf {
+			if slices.ContainsFunc(strings.Split(v, "."), func(label string) bool { return !dnsLabel.MatchString(label) }) {
+				fs.add(f.node, "params."+name, "one_of has %s, which is neither a word nor the end of a host", config.Shown(v))
+			}
+		}
+		if len(p.OneOf) > 0 && p.Default != "" && !slices.Contains(p.OneOf, p.Default) {
+			fs.add(f.node, "params."+name, "the default is none of one_of")
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ var (
 	nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
 	headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+	oneWord    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 	reasons = map[key.Outcome][]key.Reason{
 		key.Live:    {key.Valid, key.LimitedScope, key.RateLimited, key.Blocked},
@@ -58,6 +59,7 @@ func (f *file) check(fs *faults) {
 		}
 	}
 	f.checkNames(fs)
+	f.checkOneOf(fs)
 	f.checkParts(fs)
 	f.checkControl(fs, f.node, f.Control)
 	f.checkIdentity(fs, f.node, f.Identity)
@@ -237,7 +239,7 @@ func (f *file) checkRules(fs *faults, rules []rule) {
 			fs.add(r.node, "status", "is missing: every rule names the statuses it is about")
 		}
 		f.checkRule(fs, r)
-		if r.Outcome == key.Live && len(r.BodyContains) == 0 && r.condition.empty() && r.Alone == "" {
+		if r.Outcome == key.Live && len(r.BodyContains)+len(r.BodyIs) == 0 && r.condition.empty() && r.Alone == "" {
 			fs.add(r.node, "outcome", "a status alone proves nothing live: name a field, a header or a text that only the issuer sends, or say in alone why none can be had")
 		}
 		if r.Alone != "" && (r.Outcome != key.Live || !r.condition.empty() || slices.Contains(r.Status, http.StatusOK)) {
@@ -260,6 +262,9 @@ func (f *file) checkRule(fs *faults, r *rule) {
 	oneOf(fs, r.node, "confidence", r.Confidence, "", low)
 	if slices.Contains(r.BodyContains, "") {
 		fs.add(r.node, "body_contains", "an empty text is in every body")
+	}
+	if slices.ContainsFunc(r.BodyIs, func(s string) bool { return !oneWord.MatchString(s) }) {
+		fs.add(r.node, "body_is", "is one word each, of letters, digits, dashes and _: what is more may be a page")
 	}
 	if !r.condition.empty() || r.condition.operators() > 0 {
 		r.condition.check(fs, r.node, "")

@@ -115,6 +115,8 @@ func (p *Provider) params(with map[string]string) (map[string]string, error) {
 		switch {
 		case v == "" && param.Required:
 			faults = append(faults, fmt.Errorf("with.%s: provider %s needs it: %s", name, p.ID(), param.Help))
+		case len(param.OneOf) > 0 && v != "" && !slices.Contains(param.OneOf, v):
+			faults = append(faults, fmt.Errorf("with.%s: %s is none of the values of provider %s: %s", name, config.Shown(v), p.ID(), strings.Join(param.OneOf, ", ")))
 		case !sendable(v):
 			faults = append(faults, fmt.Errorf("with.%s: has a line break, a control character, or a blank at its beginning or end", name))
 		}

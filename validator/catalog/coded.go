@@ -126,7 +126,7 @@ func (f *file) checkDecoded(fs *faults) {
 	}
 	for i := range f.Before {
 		r := &f.Before[i]
-		if len(r.Status) > 0 || len(r.BodyContains) > 0 || r.Fact == "" {
+		if len(r.Status) > 0 || len(r.BodyContains)+len(r.BodyIs) > 0 || r.Fact == "" {
 			fs.add(r.node, "fact", "a rule of before is about facts alone")
 		}
 		if r.Outcome == key.Live {

@@ -62,6 +62,9 @@ type param struct {
 	// Elsewhere is that of the file, for keys whose config does not say this parameter.
 	Elsewhere string   `yaml:"elsewhere"`
 	Variables []string `yaml:"variables"` // that say it, beside a key in an environment
+	// OneOf are its only values. As the file fixes them, they may be several DNS labels
+	// of the host.
+	OneOf []string `yaml:"one_of"`
 }
 
 // derived is a piece of a part: what the group of a regular expression finds in it.
@@ -111,6 +114,7 @@ type rule struct {
 	condition    `yaml:",inline"`
 	And          []condition `yaml:"and"`           // each of them too
 	BodyContains []string    `yaml:"body_contains"` // one of them is enough
+	BodyIs       []string    `yaml:"body_is"`       // likewise, of an issuer that answers with one word: nothing else is in the body
 	Alone        string      `yaml:"alone"`         // why a status alone is believed, of an issuer that says live with nothing else
 
 	Outcome    key.Outcome `yaml:"outcome"`

@@ -14,7 +14,7 @@ import (
 // judge says what an answer means for a key of this class. It is pure. The
 // verdict holds nothing of the answer but its status.
 func (c *class) judge(a *answer, now time.Time) validator.Answer {
-	v, gated := a.gate(now)
+	v, gated := a.gate(now, c.knowsWord(a))
 	if gated {
 		v.HTTPStatus = a.status
 		return validator.Answer{Verdict: v, Shape: a.shape()}
@@ -44,6 +44,16 @@ func (c *class) match(a *answer) *rule {
 		}
 	}
 	return nil
+}
+
+// knowsWord says whether the whole body is a word that some rule is about.
+func (c *class) knowsWord(a *answer) bool {
+	for i := range c.rules {
+		if r := &c.rules[i]; len(r.BodyIs) > 0 && r.matches(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // marked says whether the answer is the issuer's own: its authentic_if holds, or
@@ -100,7 +110,7 @@ var usual = map[key.Reason]string{
 // judgeControl says what the answer to a made-up credential means for the road:
 // a rejection with the issuer's mark is dead, and that is good.
 func (c *class) judgeControl(a *answer, now time.Time) validator.Answer {
-	v, gated := a.gate(now)
+	v, gated := a.gate(now, c.knowsWord(a))
 	if gated {
 		v.HTTPStatus = a.status
 		return validator.Answer{Verdict: v}

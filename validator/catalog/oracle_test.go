@@ -37,9 +37,11 @@ func (o oracle) mayDie(class string, status int, header http.Header, body string
 	if status < 200 || status >= 300 && status < 400 || status >= 500 || status == 407 || status == 408 || status == 425 {
 		return false
 	}
-	if kind := strings.ToLower(header.Get("Content-Type")); strings.Contains(kind, "html") || strings.HasPrefix(kind, "image/") {
+	kind := strings.ToLower(header.Get("Content-Type"))
+	if strings.HasPrefix(kind, "image/") {
 		return false
 	}
+	page := strings.Contains(kind, "html")
 	rules, confidence := list(o["rules"]), o["confidence"]
 	for _, v := range list(o["variants"]) {
 		if v["name"] == class {
@@ -60,6 +62,12 @@ func (o oracle) mayDie(class string, status int, header http.Header, body string
 			if !holds(c, header, body) {
 				return false
 			}
+		}
+		if r["body_is"] != nil { // a word is no page, whatever it is called
+			return among(r["body_is"], strings.TrimSpace(body))
+		}
+		if page {
+			return false
 		}
 		inBody := r["body_contains"] != nil
 		if inBody && !slices.ContainsFunc(words(r["body_contains"]), func(w string) bool { return strings.Contains(body, w) }) {

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -16,17 +17,23 @@ import (
 type place struct {
 	Header string  `yaml:"header"` // the whole of it, after a text
 	After  string  `yaml:"after"`
-	Basic  string  `yaml:"basic"` // "user:password" of Authorization, with {{value}} for one of them
-	Query  string  `yaml:"query"` // this parameter
-	Path   string  `yaml:"path"`  // behind this text, to the next slash
-	Form   string  `yaml:"form"`  // this field of the body
-	JSON   string  `yaml:"json"`  // JSON pointer into the body
-	Part   string  `yaml:"part"`  // which part, the first if left out
-	And    []place `yaml:"and"`   // further places
+	Basic  string  `yaml:"basic"`  // "user:password" of Authorization, with {{value}} for one of them
+	Query  string  `yaml:"query"`  // this parameter
+	Path   string  `yaml:"path"`   // behind this text, to the next slash
+	Before string  `yaml:"before"` // of a path: to this text
+	Form   string  `yaml:"form"`   // this field of the body
+	JSON   string  `yaml:"json"`   // JSON pointer into the body
+	Part   string  `yaml:"part"`   // which part, the first if left out
+	And    []place `yaml:"and"`    // further places
 }
 
-// all are the places, the first one first.
-func (p *place) all() []place { return append([]place{*p}, p.And...) }
+// all are the places, the first one first; none, if the file says none.
+func (p *place) all() []place {
+	if p.empty() {
+		return nil
+	}
+	return append([]place{*p}, p.And...)
+}
 
 func (p *place) empty() bool {
 	return p.Header+p.Basic+p.Query+p.Path+p.Form+p.JSON == ""
@@ -53,7 +60,7 @@ func (p *place) read(r *http.Request, body []byte) string {
 		return r.URL.Query().Get(p.Query)
 	case p.Path != "":
 		_, after, _ := strings.Cut(r.URL.EscapedPath(), p.Path)
-		step, _, _ := strings.Cut(after, "/")
+		step, _, _ := strings.Cut(after, cmp.Or(p.Before, "/"))
 		v, _ := url.PathUnescape(step)
 		return v
 	case p.Form != "":

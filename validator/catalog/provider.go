@@ -69,6 +69,7 @@ type Param struct {
 	// Elsewhere says that a refusal counts only where the config says this parameter, and why.
 	Elsewhere string   `json:"elsewhere,omitempty"`
 	Variables []string `json:"variables,omitempty"` // of an environment, that say it
+	OneOf     []string `json:"one_of,omitempty"`    // its only values
 }
 
 // defaultControl is the made-up value of a class whose file gives none.
@@ -216,7 +217,7 @@ func (p *Provider) Info() Info {
 	for _, name := range slices.Sorted(maps.Keys(f.Params)) {
 		a := f.Params[name]
 		i.Params = append(i.Params, Param{
-			Name: name, Default: a.Default, Help: a.Help, Required: a.Required, Elsewhere: a.Elsewhere, Variables: a.Variables,
+			Name: name, Default: a.Default, Help: a.Help, Required: a.Required, Elsewhere: a.Elsewhere, Variables: a.Variables, OneOf: a.OneOf,
 		})
 	}
 	return i

@@ -20,6 +20,9 @@ func (r *rule) matches(a *answer) bool {
 			return false
 		}
 	}
+	if len(r.BodyIs) > 0 && !slices.Contains(r.BodyIs, string(bytes.TrimSpace(a.body))) {
+		return false
+	}
 	return len(r.BodyContains) == 0 || slices.ContainsFunc(r.BodyContains, func(s string) bool {
 		return bytes.Contains(a.body, []byte(s))
 	})
@@ -28,7 +31,7 @@ func (r *rule) matches(a *answer) bool {
 // namesBody says whether the rule looks at more of the answer than a proxy gives
 // with a status: a field or text of the body.
 func (r *rule) namesBody() bool {
-	return len(r.BodyContains) > 0 || r.condition.namesBody() || slices.ContainsFunc(r.And, condition.namesBody)
+	return len(r.BodyContains)+len(r.BodyIs) > 0 || r.condition.namesBody() || slices.ContainsFunc(r.And, condition.namesBody)
 }
 
 func (c condition) namesBody() bool { return c.Path != "" && (c.Exists == nil || *c.Exists) }
