@@ -33,6 +33,7 @@ var reveals = allowed{
 	"internal/secret":                "the type itself",
 	"internal/normalize":             "opens envelopes and lints",
 	"validator/catalog":              "puts the key into the live call",
+	"validator/vaulttoken":           "shows livekey's own token to Vault",
 	"sinks/envfile":                  "writes the key",
 	"sinks/directory":                "writes the key",
 	"sinks/child":                    "makes the environment of the program that livekey runs",
