@@ -74,9 +74,14 @@ func TestAnswers(t *testing.T) {
 					t.Errorf("expires %s, want %q", got, s.Expires)
 				}
 				s.checkCall(t, r, p, parts)
-				class := p.class(secret.New([]byte(parts[firstOf(p)])))
+				class := p.class(secret.New([]byte(parts[firstOf(p)])), s.With)
 				if !s.asked() {
-					if p.file.Decode == "" && (class.never == nil || class.prefix == "" && p.file.ProbePolicy != never) {
+					told := &answer{facts: s.facts()}
+					i := slices.IndexFunc(p.file.Before, func(r rule) bool { return r.matches(told) })
+					switch {
+					case i >= 0:
+						seen[&p.file.Before[i]] = true
+					case p.file.Decode == "" && (class.never == nil || class.prefix == "" && p.file.ProbePolicy != never) && !s.Unasked:
 						t.Errorf("it is not sent as a %s", class.name)
 					}
 					return
@@ -276,7 +281,7 @@ func TestConformanceOfAnswers(t *testing.T) {
 // can be told from a proxy's.
 func TestMadeUpCredentialsAreRefused(t *testing.T) {
 	for id, c := range corpora(t) {
-		class := lookedUp(t, id).class(secret.New([]byte(c.Value)))
+		class := lookedUp(t, id).class(secret.New([]byte(c.Value)), c.With)
 		if dead := c.first("dead/"); dead != nil {
 			if a := class.judgeControl(dead.answer(), now); !a.Verdict.Rejected() || !a.Marked {
 				t.Errorf("%s: refused: %+v", id, a)

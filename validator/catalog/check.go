@@ -119,8 +119,11 @@ func checkOptIn(fs *faults, in config.Node, policy, why string) {
 }
 
 func (f *file) checkVariant(fs *faults, v *variant) {
-	if v.Prefix == "" || v.Name == "" {
-		fs.add(v.node, "", "a variant needs a name and the prefix that tells it from the others")
+	if v.Prefix == "" && v.Without == "" || v.Name == "" {
+		fs.add(v.node, "", "a variant needs a name and the prefix that tells it from the others, or without: a parameter")
+	}
+	if _, ok := f.Params[v.Without]; v.Without != "" && !ok {
+		fs.add(v.node, "without", "is the name of a parameter")
 	}
 	oneOf(fs, v.node, "probe_policy", v.ProbePolicy, "", never, optIn)
 	checkOptIn(fs, v.node, v.ProbePolicy, v.OptIn)
@@ -189,6 +192,9 @@ func (f *file) checkRequest(fs *faults, r *request) {
 		}
 		for _, p := range t.names() {
 			sends = sends || f.ofKey(p)
+			if f.ofKey(p) && f.ofLines() {
+				fs.add(r.node, "headers."+name, "a value of form %s has line breaks, which no header carries: let code sign", f.Form)
+			}
 			if _, ok := f.Params[p]; !ok && !f.ofKey(p) {
 				fs.add(r.node, "headers."+name, "{{%s}} is neither a part nor a parameter", p)
 			}

@@ -216,7 +216,10 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 		return validator.Answer{Verdict: v, Marked: true, Local: true}
 	}
 	if c.provider.file.ProbePolicy == offline {
-		return validator.Answer{Verdict: c.unasked(class, facts, m)}
+		return validator.Answer{Verdict: c.unasked(class, facts, m, unknown(key.NoProvider, "read and not asked about: nobody can say whether this key lives"))}
+	}
+	if v, costs := c.unconsented(class); costs {
+		return validator.Answer{Verdict: c.unasked(class, facts, m, v)}
 	}
 	got, v := c.send(ctx, class, func(p key.Part) []byte { return m.Parts[p].Reveal() }, m)
 	if got == nil {
@@ -240,11 +243,16 @@ func (c *checker) refuse(class *class, m proof.Material) (v key.Verdict, refused
 				", and this key has none: add the part "+part+" to env:, and to what from: names"), true
 		}
 	}
-	if class.optIn != "" && !c.optIn {
-		return unknown(key.Unsupported, "not asked, because that "+class.optIn+
-			": say `opt_in: true` at the key to have it asked, or `provider: none` to deliver it unproved"), true
-	}
 	return key.Verdict{}, false
+}
+
+// unconsented judges what is sent only where the config says that it may cost something.
+func (c *checker) unconsented(class *class) (v key.Verdict, costs bool) {
+	if class.optIn == "" || c.optIn {
+		return key.Verdict{}, false
+	}
+	return unknown(key.Unsupported, "not asked, because that "+class.optIn+
+		": say `opt_in: true` at the key to have it asked, or `provider: none` to deliver it unproved"), true
 }
 
 // complete adds to a verdict what else an answer tells.
@@ -274,6 +282,9 @@ func (c *checker) complete(class *class, a *answer, v key.Verdict, m proof.Mater
 func (c *checker) ExplainControl(ctx context.Context, m proof.Material) validator.Answer {
 	class := c.classOf(m)
 	if v, refused := c.refuse(class, m); refused || class.request == nil {
+		return validator.Answer{Verdict: v}
+	}
+	if v, costs := c.unconsented(class); costs {
 		return validator.Answer{Verdict: v}
 	}
 	other := template{{name: "random 40"}}
@@ -319,7 +330,7 @@ func (c *checker) send(ctx context.Context, class *class, values func(key.Part) 
 }
 
 func (c *checker) classOf(m proof.Material) *class {
-	return c.provider.class(c.first(m))
+	return c.provider.class(c.first(m), c.params)
 }
 
 func (c *checker) first(m proof.Material) secret.Value {
@@ -330,7 +341,14 @@ func (c *checker) first(m proof.Material) secret.Value {
 func (cl *class) identify(a *answer, m proof.Material) key.Identity {
 	id := key.Identity{}
 	add := func(name string, f field, longest int) {
-		if s := cl.provider.clean(f.read(a), m, longest); s != "" {
+		s := f.read(a)
+		switch {
+		case f.Fact != "" && !fit(s, longest): // what code decoded is free of secrets, although a key may have it inside
+			s = ""
+		case f.Fact == "":
+			s = cl.provider.clean(s, m, longest)
+		}
+		if s != "" {
 			id[name] = s
 		}
 	}
@@ -356,7 +374,7 @@ const (
 // clean returns what an issuer says about a key if it is fit to be shown: one
 // short printable word or name that has no secret piece of the key inside.
 func (p *Provider) clean(s string, m proof.Material, longest int) string {
-	if len(s) > longest || !sendable(s) || !shown(s) {
+	if !fit(s, longest) {
 		return ""
 	}
 	for part, v := range m.Parts {
@@ -366,6 +384,9 @@ func (p *Provider) clean(s string, m proof.Material, longest int) string {
 	}
 	return s
 }
+
+// fit says whether s is short, and on one line.
+func fit(s string, longest int) bool { return len(s) <= longest && sendable(s) && shown(s) }
 
 // shown says whether a terminal, a table or a chat shows s as it is.
 func shown(s string) bool {

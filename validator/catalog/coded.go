@@ -66,10 +66,9 @@ func (c *checker) decode(m proof.Material) (facts any, v key.Verdict, ok bool) {
 	return read, key.Verdict{}, true
 }
 
-// unasked is the answer of a provider whose keys nobody can prove.
-func (c *checker) unasked(class *class, facts any, m proof.Material) key.Verdict {
+// unasked adds to the verdict on a key that nobody is asked about what it tells of itself.
+func (c *checker) unasked(class *class, facts any, m proof.Material, v key.Verdict) key.Verdict {
 	told := &answer{facts: facts}
-	v := unknown(key.NoProvider, "read and not asked about: nobody can say whether this key lives")
 	v.Identity = class.identify(told, m)
 	v.ExpiresAt = c.provider.expiresAt(told)
 	return v
@@ -95,6 +94,9 @@ func (s *speaking) check(ctx context.Context, m proof.Material) key.Verdict {
 	facts, v, ok := c.decode(m)
 	if !ok {
 		return v
+	}
+	if v, costs := c.unconsented(class); costs {
+		return c.unasked(class, facts, m, v)
 	}
 	reply, err := c.code.speakers[c.provider.file.Speak].Speak(ctx, c.coded(m))
 	if err != nil {

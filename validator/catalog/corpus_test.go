@@ -42,7 +42,9 @@ type said struct {
 	Asks    string            `yaml:"asks"`
 	Sends   string            `yaml:"sends"` // the body of the call
 	Carries place             `yaml:"carries"`
-	Status  int               `yaml:"status"` // without it and a body, the value must not be sent
+	Facts   map[string]any    `yaml:"facts"`   // what code decodes of the value; without, the code itself does
+	Unasked bool              `yaml:"unasked"` // the config does not say opt_in: true
+	Status  int               `yaml:"status"`  // without it and a body, the value must not be sent
 	Headers map[string]string `yaml:"headers"`
 	Body    string            `yaml:"body"`
 
@@ -128,7 +130,7 @@ func firstOf(p *Provider) key.Part { return key.Part(p.file.parts()[0]) }
 // class is the kind of credential that the answer is about.
 func (s *said) class(t testing.TB, p *Provider) *class {
 	t.Helper()
-	return p.class(secret.New([]byte(s.madeUp(t, p)[firstOf(p)])))
+	return p.class(secret.New([]byte(s.madeUp(t, p)[firstOf(p)])), s.With)
 }
 
 func (s *said) header() http.Header {
@@ -139,7 +141,19 @@ func (s *said) header() http.Header {
 	return h
 }
 
-func (s *said) answer() *answer { return newAnswer(s.Status, s.header(), []byte(s.Body)) }
+func (s *said) answer() *answer {
+	a := newAnswer(s.Status, s.header(), []byte(s.Body))
+	a.facts = s.facts()
+	return a
+}
+
+// facts are what code decodes of the value, without which nothing is known.
+func (s *said) facts() any {
+	if s.Facts == nil {
+		return nil
+	}
+	return s.Facts
+}
 
 // ServeHTTP answers so, whatever is asked.
 func (s *said) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
@@ -164,10 +178,15 @@ func (s *said) asked() bool { return s.Status != 0 || s.Body != "" }
 
 // settings are those of a checker whose calls go over a road.
 func (s *said) settings(p *Provider, over http.RoundTripper) Settings {
-	return settings(p, Settings{
+	all := settings(p, Settings{
 		BaseURL: s.BaseURL, With: s.With, Client: &http.Client{Transport: over},
 		Speakers: map[string]validator.Speaker{p.file.Speak: replies{s.Body}},
 	})
+	all.OptIn = !s.Unasked
+	if s.Facts != nil {
+		all.Decoders[p.file.Decode] = func(validator.Coded) (map[string]any, error) { return s.Facts, nil }
+	}
+	return all
 }
 
 // settings adds what every test needs: consent, and code by the names that the file has

@@ -88,11 +88,12 @@ type request struct {
 	node config.Node
 }
 
-// variant is one class of credential of an issuer, told by its prefix. What it
-// leaves out is the file's; its rules come before the file's.
+// variant is one class of credential of an issuer, told by its prefix or by a parameter
+// without which it is asked about in another way. What it leaves out is the file's; its rules come before the file's.
 type variant struct {
 	Name        string           `yaml:"name"`
 	Prefix      string           `yaml:"prefix"`
+	Without     string           `yaml:"without"` // a parameter: of keys whose config does not say it
 	Shape       string           `yaml:"shape"`
 	Request     *request         `yaml:"request"`
 	Control     string           `yaml:"control"`

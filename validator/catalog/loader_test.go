@@ -332,7 +332,7 @@ func TestMadeUpCredentialsHaveTheShapeOfTheirClass(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range p.classes {
-			if c.never != nil {
+			if c.never != nil || c.request == nil {
 				continue
 			}
 			one, other := c.control.madeUp(), c.control.madeUp()
@@ -342,7 +342,7 @@ func TestMadeUpCredentialsHaveTheShapeOfTheirClass(t *testing.T) {
 			if c.misshapen(secret.New([]byte(one))) {
 				t.Errorf("%s, %s: %q does not have the shape %s", id, c.name, one, c.shape)
 			}
-			if p.class(secret.New([]byte(one))).request != c.request && c.prefix != "" {
+			if p.class(secret.New([]byte(one)), nil).request != c.request && c.prefix != "" {
 				t.Errorf("%s, %s: %q is of another class", id, c.name, one)
 			}
 		}

@@ -24,6 +24,7 @@ type Provider struct {
 type class struct {
 	name     string
 	prefix   string
+	without  string // parameter that the config does not say; "" if that does not matter
 	shape    string // regular expression, "" if none
 	request  *call
 	control  template
@@ -96,7 +97,7 @@ func newProvider(f *file) *Provider {
 
 func (p *Provider) newClass(v *variant) *class {
 	f := p.file
-	c := &class{name: v.Name, prefix: v.Prefix, shape: v.Shape, identity: f.Identity, requires: v.Requires, here: v.Here, provider: p}
+	c := &class{name: v.Name, prefix: v.Prefix, without: v.Without, shape: v.Shape, identity: f.Identity, requires: v.Requires, here: v.Here, provider: p}
 	if f.ProbePolicy == never || v.ProbePolicy == never {
 		c.never = unsent(v)
 		return c
@@ -223,10 +224,11 @@ func (p *Provider) Info() Info {
 	return i
 }
 
-// class tells which kind of credential a value is, by its prefix alone.
-func (p *Provider) class(v secret.Value) *class {
+// class tells which kind of credential a value is, by its prefix and by what the config
+// says beside it.
+func (p *Provider) class(v secret.Value, with map[string]string) *class {
 	for _, c := range p.classes {
-		if strings.HasPrefix(string(v.Reveal()[:min(v.Len(), len(c.prefix))]), c.prefix) {
+		if strings.HasPrefix(string(v.Reveal()[:min(v.Len(), len(c.prefix))]), c.prefix) && (c.without == "" || with[c.without] == "") {
 			return c
 		}
 	}

@@ -24,13 +24,14 @@ type call struct {
 	sign    *signature          // nil: the value is in a header
 	parts   []string
 	missing []string // parts that a key may lack
+	lines   bool     // values have line breaks, and code that signs sees to what is sent
 	derived map[string]derived
 }
 
 func newCall(f *file, r *request) *call {
 	c := &call{
 		method: r.Method, headers: map[string]template{}, sign: newSignature(r.Sign),
-		parts: f.parts(), missing: f.Optional, derived: f.Derived, escape: r.escape(),
+		parts: f.parts(), missing: f.Optional, derived: f.Derived, escape: r.escape(), lines: f.ofLines(),
 	}
 	u, _ := parseTemplate(r.URL)
 	c.url = u[1:]
@@ -60,6 +61,9 @@ func (r *request) escape() func(string) string {
 	}
 	return nil
 }
+
+// ofLines says whether values have line breaks.
+func (f *file) ofLines() bool { return f.Form == "json" || f.Form == "pem" }
 
 // filling is what a request of one key is made of.
 type filling struct {
@@ -93,7 +97,7 @@ func (c *call) build(ctx context.Context, base string, in filling) (*http.Reques
 		if v == nil && slices.Contains(c.missing, part) {
 			continue
 		}
-		if len(v) == 0 || !sendable(string(v)) {
+		if len(v) == 0 || !c.lines && !sendable(string(v)) {
 			return nil, errUnsendable
 		}
 		if slices.Contains(c.body.names(), part) && !utf8.Valid(v) {

@@ -37,7 +37,7 @@ func runRules(t *testing.T, id, usual string, cases []ruleCase) {
 			value = usual
 		}
 		t.Run(c.name, func(t *testing.T) {
-			class := p.class(secret.New([]byte(value)))
+			class := p.class(secret.New([]byte(value)), nil)
 			a := newAnswer(c.status, headers(c.header), []byte(c.body))
 			got := class.judge(a, now).Settle()
 			if told(got) != c.want {
@@ -69,6 +69,11 @@ func reportUntried(t *testing.T, p *Provider, seen map[*rule]bool) {
 				t.Errorf("%s: no case tries a rule of %s: status %d, %s/%s %s", p.ID(), class.name, r.Status, r.Outcome, r.Reason, r.Detail)
 				tried[asks(r)] = true
 			}
+		}
+	}
+	for i := range p.file.Before {
+		if r := &p.file.Before[i]; !tried[asks(r)] {
+			t.Errorf("%s: no case tries a rule about facts: %s/%s %s", p.ID(), r.Outcome, r.Reason, r.Detail)
 		}
 	}
 }
@@ -247,7 +252,7 @@ func TestGatesComeBeforeRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	class := p.class(secret.New([]byte("sk-ant-api03-x")))
+	class := p.class(secret.New([]byte("sk-ant-api03-x")), nil)
 	refusal := anthropicError("authentication_error", "invalid x-api-key")
 	for name, c := range map[string]struct {
 		status int
@@ -281,7 +286,7 @@ func TestRetryAfterReachesTheVerdict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	class := p.class(secret.Value{})
+	class := p.class(secret.Value{}, nil)
 	for name, c := range map[string]struct {
 		status int
 		body   string
@@ -328,7 +333,7 @@ func TestControlAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	class := p.class(secret.New([]byte("sk-ant-api03-x")))
+	class := p.class(secret.New([]byte("sk-ant-api03-x")), nil)
 	for name, c := range map[string]struct {
 		status int
 		body   string

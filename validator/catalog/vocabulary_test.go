@@ -206,7 +206,7 @@ func TestWhatIsNeverSent(t *testing.T) {
 		", reason: malformed":         "dead/malformed",
 	} {
 		p := edited(t, "rules:\n", "variants:\n  - {name: other, prefix: gw-other-, probe_policy: never, detail: because"+reason+"}\nrules:\n")
-		v := p.class(secret.New([]byte("gw-other-1"))).never
+		v := p.class(secret.New([]byte("gw-other-1")), nil).never
 		if v == nil || told(*v) != want || v.Detail != "because" || v.Rejected() {
 			t.Errorf("%q: got %+v, want %s", reason, v, want)
 		}
@@ -222,7 +222,7 @@ func TestControlUnderA200(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	class := p.class(secret.New([]byte("xoxb-1")))
+	class := p.class(secret.New([]byte("xoxb-1")), nil)
 	for body, want := range map[string]string{
 		`{"ok":false,"error":"invalid_auth"}`:      "dead/invalid",
 		`{"ok":false,"error":"internal_error"}`:    "unknown/transient",
