@@ -22,7 +22,11 @@ import (
 	"github.com/livekey/livekey/sources/vault"
 	"github.com/livekey/livekey/validator"
 	"github.com/livekey/livekey/validator/catalog"
+	"github.com/livekey/livekey/validator/federation"
+	"github.com/livekey/livekey/validator/google"
+	"github.com/livekey/livekey/validator/offline"
 	"github.com/livekey/livekey/validator/sigv4"
+	"github.com/livekey/livekey/validator/vaulttoken"
 )
 
 // The kinds that this binary has. These tables are the only place that knows a
@@ -41,11 +45,20 @@ var (
 	}
 	// signers are code that a provider's file names, where a request is signed.
 	signers = map[string]validator.Signer{
-		"sigv4": sigv4.Sign,
+		"federation":  federation.Sign,
+		"google":      google.Sign,
+		"sigv4":       sigv4.Sign,
+		"vault_token": vaulttoken.Sign,
 	}
 	// decoders are code that reads a value offline, and speakers code that asks in another
 	// protocol than HTTP, for the provider's files that name them.
-	decoders = map[string]validator.Decoder{}
+	decoders = map[string]validator.Decoder{
+		"bedrock":     offline.Bedrock,
+		"google":      google.Decode,
+		"jwt":         offline.JWT,
+		"vault_token": vaulttoken.Decode,
+		"x509":        offline.KeyPair,
+	}
 	speakers = map[string]validator.Speaker{}
 
 	channelKinds = map[string]func(alerts.Env, config.Node) (alerts.Channel, error){

@@ -37,12 +37,20 @@ var index = []indexed{
 		at:        8361, length: 1682,
 	},
 	{
+		id: "anthropic-wif", baseURL: "https://api.anthropic.com",
+		variables: []string{"ANTHROPIC_IDENTITY_TOKEN"},
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string{"issuer", "subject"},
+		at:        10044, length: 2579,
+	},
+	{
 		id: "anthropic", baseURL: "https://api.anthropic.com",
 		variables: []string{"ANTHROPIC_API_KEY", "CLAUDE_API_KEY", "ANTHROPIC_ADMIN_API_KEY", "ANTHROPIC_ADMIN_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"},
 		shared:    []string(nil),
 		prefixes:  []string{"sk-ant-"},
 		pins:      []string{"organization", "workspace"},
-		at:        10044, length: 6694,
+		at:        12624, length: 6694,
 	},
 	{
 		id: "asana", baseURL: "https://app.asana.com",
@@ -50,7 +58,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        16739, length: 1398,
+		at:        19319, length: 1398,
 	},
 	{
 		id: "assemblyai", baseURL: "https://api.assemblyai.com",
@@ -58,7 +66,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        18138, length: 750,
+		at:        20718, length: 750,
 	},
 	{
 		id: "atlassian", baseURL: "https://{{site}}.atlassian.net",
@@ -66,7 +74,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ATATT3xFfG", "ATCTT3xFfG"},
 		pins:      []string{"account"},
-		at:        18889, length: 3213,
+		at:        21469, length: 3213,
 	},
 	{
 		id: "auth0", baseURL: "own",
@@ -74,7 +82,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        22103, length: 2024,
+		at:        24683, length: 2024,
+	},
+	{
+		id: "aws-bedrock-key", baseURL: "https://bedrock.{{region}}.amazonaws.com",
+		variables: []string{"AWS_BEARER_TOKEN_BEDROCK"},
+		shared:    []string(nil),
+		prefixes:  []string{"ABSK", "bedrock-api-key-"},
+		pins:      []string{"account"},
+		at:        26708, length: 3855,
 	},
 	{
 		id: "aws", baseURL: "https://sts.{{region}}.amazonaws.com",
@@ -82,7 +98,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        24128, length: 3902,
+		at:        30564, length: 3902,
 	},
 	{
 		id: "azure-openai", baseURL: "own",
@@ -90,7 +106,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        28031, length: 2195,
+		at:        34467, length: 2195,
 	},
 	{
 		id: "bitbucket", baseURL: "https://api.bitbucket.org",
@@ -98,7 +114,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ATCTT3xFfG", "ATBB"},
 		pins:      []string{"account"},
-		at:        30227, length: 2833,
+		at:        36663, length: 2833,
 	},
 	{
 		id: "buildkite", baseURL: "https://api.buildkite.com/v2",
@@ -106,7 +122,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"bkua_", "bkct_"},
 		pins:      []string{"user"},
-		at:        33061, length: 1692,
+		at:        39497, length: 1692,
 	},
 	{
 		id: "circleci", baseURL: "https://circleci.com/api/v2",
@@ -114,7 +130,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"CCIPAT_", "CCIPRJ_"},
 		pins:      []string{"id"},
-		at:        34754, length: 2025,
+		at:        41190, length: 2025,
 	},
 	{
 		id: "cloudflare-global", baseURL: "https://api.cloudflare.com/client/v4",
@@ -122,7 +138,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfk_"},
 		pins:      []string{"user"},
-		at:        36780, length: 2469,
+		at:        43216, length: 2469,
 	},
 	{
 		id: "cloudflare", baseURL: "https://api.cloudflare.com/client/v4",
@@ -130,7 +146,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfut_", "cfat_"},
 		pins:      []string(nil),
-		at:        39250, length: 3756,
+		at:        45686, length: 3756,
 	},
 	{
 		id: "cohere", baseURL: "https://api.cohere.com",
@@ -138,7 +154,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"organization"},
-		at:        43007, length: 1364,
+		at:        49443, length: 1364,
 	},
 	{
 		id: "databricks", baseURL: "own",
@@ -146,7 +162,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dapi"},
 		pins:      []string{"user"},
-		at:        44372, length: 1962,
+		at:        50808, length: 1962,
 	},
 	{
 		id: "datadog-api", baseURL: "https://api.{{site}}",
@@ -154,7 +170,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        46335, length: 1664,
+		at:        52771, length: 1664,
 	},
 	{
 		id: "datadog-app", baseURL: "https://api.{{site}}",
@@ -162,7 +178,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ddapp_"},
 		pins:      []string(nil),
-		at:        48000, length: 1917,
+		at:        54436, length: 1917,
 	},
 	{
 		id: "deepgram", baseURL: "https://api.deepgram.com",
@@ -170,7 +186,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"project"},
-		at:        49918, length: 1175,
+		at:        56354, length: 1175,
 	},
 	{
 		id: "deepseek", baseURL: "https://api.deepseek.com",
@@ -178,7 +194,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        51094, length: 1773,
+		at:        57530, length: 1773,
 	},
 	{
 		id: "digitalocean", baseURL: "https://api.digitalocean.com/v2",
@@ -186,7 +202,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dop_v1_", "doo_v1_", "dor_v1_"},
 		pins:      []string{"account", "team"},
-		at:        52868, length: 2106,
+		at:        59304, length: 2106,
 	},
 	{
 		id: "discord-bot", baseURL: "https://discord.com/api/v10",
@@ -194,7 +210,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        54975, length: 1598,
+		at:        61411, length: 1598,
 	},
 	{
 		id: "dockerhub", baseURL: "https://hub.docker.com",
@@ -202,7 +218,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dckr_pat_", "dckr_oat_"},
 		pins:      []string(nil),
-		at:        56574, length: 1815,
+		at:        63010, length: 1815,
 	},
 	{
 		id: "doppler", baseURL: "https://api.doppler.com",
@@ -210,7 +226,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."},
 		pins:      []string{"kind", "workplace"},
-		at:        58390, length: 1551,
+		at:        64826, length: 1551,
 	},
 	{
 		id: "elevenlabs", baseURL: "https://api.elevenlabs.io",
@@ -218,7 +234,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        59942, length: 1906,
+		at:        66378, length: 1906,
 	},
 	{
 		id: "fastly", baseURL: "https://api.fastly.com",
@@ -226,7 +242,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"customer"},
-		at:        61849, length: 1814,
+		at:        68285, length: 1814,
 	},
 	{
 		id: "figma", baseURL: "https://api.figma.com",
@@ -234,7 +250,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"figd_", "figo_", "figp_", "figu_"},
 		pins:      []string{"user_id"},
-		at:        63664, length: 2231,
+		at:        70100, length: 2231,
 	},
 	{
 		id: "fireworks", baseURL: "https://api.fireworks.ai",
@@ -242,7 +258,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"fw_"},
 		pins:      []string{"account"},
-		at:        65896, length: 976,
+		at:        72332, length: 976,
 	},
 	{
 		id: "flyio", baseURL: "https://api.machines.dev",
@@ -250,7 +266,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"FlyV1 ", "fm1r_", "fm1a_", "fm2_", "fo1_"},
 		pins:      []string(nil),
-		at:        66873, length: 1863,
+		at:        73309, length: 1863,
 	},
 	{
 		id: "gemini", baseURL: "https://generativelanguage.googleapis.com",
@@ -258,7 +274,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"AIza"},
 		pins:      []string(nil),
-		at:        68737, length: 3998,
+		at:        75173, length: 3998,
 	},
 	{
 		id: "github", baseURL: "https://api.github.com",
@@ -266,7 +282,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
 		pins:      []string{"id"},
-		at:        72736, length: 4339,
+		at:        79172, length: 4339,
 	},
 	{
 		id: "gitlab", baseURL: "https://gitlab.com",
@@ -274,7 +290,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "glsoat-", "glffct-"},
 		pins:      []string{"user_id"},
-		at:        77076, length: 5293,
+		at:        83512, length: 5293,
 	},
 	{
 		id: "google-oauth-token", baseURL: "https://oauth2.googleapis.com",
@@ -282,7 +298,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ya29."},
 		pins:      []string{"client"},
-		at:        82370, length: 1505,
+		at:        88806, length: 1505,
+	},
+	{
+		id: "google-service-account", baseURL: "https://oauth2.googleapis.com",
+		variables: []string{"GOOGLE_CREDENTIALS", "GCP_SA_KEY", "GOOGLE_APPLICATION_CREDENTIALS_JSON"},
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string{"project"},
+		at:        90312, length: 2905,
 	},
 	{
 		id: "grafana-cloud", baseURL: "https://grafana.com",
@@ -290,7 +314,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glc_"},
 		pins:      []string(nil),
-		at:        83876, length: 2311,
+		at:        93218, length: 2311,
 	},
 	{
 		id: "grafana-sa", baseURL: "own",
@@ -298,7 +322,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glsa_"},
 		pins:      []string{"org_id"},
-		at:        86188, length: 2055,
+		at:        95530, length: 2055,
 	},
 	{
 		id: "groq", baseURL: "https://api.groq.com/openai/v1",
@@ -306,7 +330,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"gsk_"},
 		pins:      []string(nil),
-		at:        88244, length: 1316,
+		at:        97586, length: 1316,
 	},
 	{
 		id: "heroku", baseURL: "https://api.heroku.com",
@@ -314,7 +338,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"HRKU-AA"},
 		pins:      []string{"id"},
-		at:        89561, length: 1921,
+		at:        98903, length: 1921,
 	},
 	{
 		id: "honeycomb", baseURL: "https://api.honeycomb.io",
@@ -322,7 +346,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"environment", "team"},
-		at:        91483, length: 1548,
+		at:        100825, length: 1548,
 	},
 	{
 		id: "hubspot", baseURL: "https://api.hubapi.com",
@@ -330,7 +354,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pat-na1-", "pat-na2-", "pat-eu1-", "pat-ap1-"},
 		pins:      []string{"account"},
-		at:        93032, length: 2398,
+		at:        102374, length: 2398,
 	},
 	{
 		id: "huggingface", baseURL: "https://huggingface.co",
@@ -338,7 +362,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hf_", "api_org_"},
 		pins:      []string{"account"},
-		at:        95431, length: 2178,
+		at:        104773, length: 2178,
+	},
+	{
+		id: "jwt", baseURL: "",
+		variables: []string(nil),
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string{"audience", "issuer", "subject"},
+		at:        106952, length: 788,
 	},
 	{
 		id: "langfuse", baseURL: "https://cloud.langfuse.com",
@@ -346,7 +378,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk-lf-", "sk-lf-"},
 		pins:      []string{"project"},
-		at:        97610, length: 1817,
+		at:        107741, length: 1817,
 	},
 	{
 		id: "langsmith", baseURL: "https://api.smith.langchain.com",
@@ -354,7 +386,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lsv2_"},
 		pins:      []string(nil),
-		at:        99428, length: 1492,
+		at:        109559, length: 1492,
 	},
 	{
 		id: "launchdarkly", baseURL: "https://app.launchdarkly.com",
@@ -362,7 +394,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        100921, length: 2175,
+		at:        111052, length: 2175,
 	},
 	{
 		id: "linear", baseURL: "https://api.linear.app",
@@ -370,7 +402,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lin_api_", "lin_oauth_"},
 		pins:      []string{"organization", "user_id"},
-		at:        103097, length: 2086,
+		at:        113228, length: 2086,
 	},
 	{
 		id: "linode", baseURL: "https://api.linode.com/v4",
@@ -378,7 +410,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"username"},
-		at:        105184, length: 1487,
+		at:        115315, length: 1487,
 	},
 	{
 		id: "mailchimp", baseURL: "https://{{dc}}.api.mailchimp.com/3.0",
@@ -386,7 +418,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_id"},
-		at:        106672, length: 2108,
+		at:        116803, length: 2108,
 	},
 	{
 		id: "mailgun", baseURL: "https://api.mailgun.net",
@@ -394,7 +426,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        108781, length: 1605,
+		at:        118912, length: 1605,
 	},
 	{
 		id: "mapbox", baseURL: "https://api.mapbox.com",
@@ -402,7 +434,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk.eyJ", "sk.eyJ", "tk.eyJ"},
 		pins:      []string{"user"},
-		at:        110387, length: 1614,
+		at:        120518, length: 1614,
 	},
 	{
 		id: "mistral", baseURL: "https://{{site}}.mistral.ai/v1",
@@ -410,7 +442,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        112002, length: 1355,
+		at:        122133, length: 1355,
 	},
 	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
@@ -418,7 +450,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        113358, length: 1547,
+		at:        123489, length: 1547,
 	},
 	{
 		id: "newrelic-license", baseURL: "https://metric-api.newrelic.com",
@@ -426,7 +458,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        114906, length: 1282,
+		at:        125037, length: 1282,
 	},
 	{
 		id: "newrelic-user", baseURL: "https://api.newrelic.com",
@@ -434,7 +466,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"NRAK-"},
 		pins:      []string{"user_id"},
-		at:        116189, length: 1815,
+		at:        126320, length: 1815,
 	},
 	{
 		id: "notion", baseURL: "https://api.notion.com",
@@ -442,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ntn_"},
 		pins:      []string{"bot"},
-		at:        118005, length: 1723,
+		at:        128136, length: 1723,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -450,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        119729, length: 1461,
+		at:        129860, length: 1461,
 	},
 	{
 		id: "okta", baseURL: "own",
@@ -458,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        121191, length: 1640,
+		at:        131322, length: 1640,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -466,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        122832, length: 4049,
+		at:        132963, length: 4049,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -474,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        126882, length: 2769,
+		at:        137013, length: 2769,
 	},
 	{
 		id: "opsgenie", baseURL: "https://api.opsgenie.com",
@@ -482,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        129652, length: 2020,
+		at:        139783, length: 2020,
 	},
 	{
 		id: "pagerduty", baseURL: "https://api.pagerduty.com",
@@ -490,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        131673, length: 2006,
+		at:        141804, length: 2006,
 	},
 	{
 		id: "paypal", baseURL: "https://api-m.paypal.com",
@@ -498,7 +530,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"app_id"},
-		at:        133680, length: 1844,
+		at:        143811, length: 1844,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -506,7 +538,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        135525, length: 834,
+		at:        145656, length: 834,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -514,7 +546,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        136360, length: 1930,
+		at:        146491, length: 1930,
 	},
 	{
 		id: "postmark-account", baseURL: "https://api.postmarkapp.com",
@@ -522,7 +554,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        138291, length: 1429,
+		at:        148422, length: 1429,
 	},
 	{
 		id: "postmark", baseURL: "https://api.postmarkapp.com",
@@ -530,7 +562,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"server_id"},
-		at:        139721, length: 1550,
+		at:        149852, length: 1550,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -538,7 +570,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        141272, length: 1435,
+		at:        151403, length: 1435,
 	},
 	{
 		id: "resend", baseURL: "https://api.resend.com",
@@ -546,7 +578,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"re_"},
 		pins:      []string(nil),
-		at:        142708, length: 2278,
+		at:        152839, length: 2278,
 	},
 	{
 		id: "sendgrid", baseURL: "https://api.sendgrid.com",
@@ -554,7 +586,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"SG."},
 		pins:      []string(nil),
-		at:        144987, length: 1996,
+		at:        155118, length: 1996,
 	},
 	{
 		id: "sentry", baseURL: "https://sentry.io",
@@ -562,7 +594,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sntrys_", "sntryu_"},
 		pins:      []string{"user_id"},
-		at:        146984, length: 1949,
+		at:        157115, length: 1949,
 	},
 	{
 		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
@@ -570,7 +602,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
 		pins:      []string(nil),
-		at:        148934, length: 2115,
+		at:        159065, length: 2115,
 	},
 	{
 		id: "slack-webhook", baseURL: "https://hooks.slack.com",
@@ -578,7 +610,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"https://hooks.slack.com/"},
 		pins:      []string(nil),
-		at:        151050, length: 2478,
+		at:        161181, length: 2478,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -586,7 +618,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-"},
 		pins:      []string{"team_id", "user_id"},
-		at:        153529, length: 5291,
+		at:        163660, length: 5291,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -594,7 +626,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        158821, length: 2163,
+		at:        168952, length: 2163,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -602,7 +634,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        160985, length: 1360,
+		at:        171116, length: 1360,
 	},
 	{
 		id: "square", baseURL: "https://connect.squareup.com",
@@ -610,7 +642,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sq0atp-"},
 		pins:      []string{"client_id", "merchant_id"},
-		at:        162346, length: 2157,
+		at:        172477, length: 2157,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -618,7 +650,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        164504, length: 4169,
+		at:        174635, length: 4169,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -626,7 +658,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        168674, length: 1104,
+		at:        178805, length: 1104,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -634,7 +666,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        169779, length: 1545,
+		at:        179910, length: 1545,
 	},
 	{
 		id: "telegram-bot", baseURL: "https://api.telegram.org",
@@ -642,7 +674,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        171325, length: 1564,
+		at:        181456, length: 1564,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -650,7 +682,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        172890, length: 1959,
+		at:        183021, length: 1959,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -658,7 +690,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        174850, length: 1130,
+		at:        184981, length: 1130,
 	},
 	{
 		id: "twilio-api-key", baseURL: "https://verify.twilio.com",
@@ -666,7 +698,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        175981, length: 2109,
+		at:        186112, length: 2109,
 	},
 	{
 		id: "twilio", baseURL: "https://api.twilio.com",
@@ -674,7 +706,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_sid_end"},
-		at:        178091, length: 2737,
+		at:        188222, length: 2737,
+	},
+	{
+		id: "vault", baseURL: "own",
+		variables: []string{"VAULT_TOKEN", "BAO_TOKEN"},
+		shared:    []string(nil),
+		prefixes:  []string{"hvs.", "hvb.", "hvr."},
+		pins:      []string{"entity", "namespace"},
+		at:        190960, length: 4401,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -682,7 +722,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        180829, length: 977,
+		at:        195362, length: 977,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -690,7 +730,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        181807, length: 2270,
+		at:        196340, length: 2270,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -698,7 +738,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        184078, length: 1141,
+		at:        198611, length: 1141,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -706,7 +746,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        185220, length: 1597,
+		at:        199753, length: 1597,
+	},
+	{
+		id: "x509", baseURL: "",
+		variables: []string(nil),
+		shared:    []string(nil),
+		prefixes:  []string(nil),
+		pins:      []string{"subject"},
+		at:        201351, length: 1420,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -714,6 +762,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        186818, length: 2834,
+		at:        202772, length: 2834,
 	},
 }
