@@ -208,6 +208,9 @@ func TestAnEnvironmentSaysHowAnIssuerIsAsked(t *testing.T) {
 	if base != "https://shop.internal" || with["zone"] != "b" {
 		t.Errorf("base %q, with %v", base, with)
 	}
+	if base, _ := parsed(t, shop).FromEnvironment(func(string) string { return "shop.internal" }); base != "https://shop.internal" {
+		t.Errorf("a host alone is %q", base)
+	}
 	if base, with := parsed(t, shop).FromEnvironment(func(string) string { return "" }); base != "" || len(with) != 0 {
 		t.Errorf("of nothing: base %q, with %v", base, with)
 	}

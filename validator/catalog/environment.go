@@ -1,9 +1,12 @@
 package catalog
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // FromEnvironment reads what the variables beside a key say of how its issuer is asked:
-// its address, "" if none does, and parameters.
+// its address, "" if none does, with https:// in front of a host alone, and parameters.
 func (p *Provider) FromEnvironment(lookup func(variable string) string) (baseURL string, with map[string]string) {
 	first := func(variables []string) string {
 		for _, v := range variables {
@@ -19,7 +22,11 @@ func (p *Provider) FromEnvironment(lookup func(variable string) string) (baseURL
 			with[name] = text
 		}
 	}
-	return first(p.file.Recognize.BaseURL), with
+	baseURL = first(p.file.Recognize.BaseURL)
+	if baseURL != "" && !strings.Contains(baseURL, "://") {
+		baseURL = "https://" + baseURL
+	}
+	return baseURL, with
 }
 
 // Known says whether a variable of this exact name has keys that a provider proves. Of
