@@ -71,7 +71,7 @@ func TestAnswers(t *testing.T) {
 				if v.Detail == "" || v.HTTPStatus != s.Status || v.RetryAfter != s.RetryAfter {
 					t.Errorf("detail %q, status %d, Retry-After %s", v.Detail, v.HTTPStatus, v.RetryAfter)
 				}
-				if l := v.Limits; s.Limits != "" && (l == nil || fmt.Sprintf("%d of %d", l.Remaining, l.Limit) != s.Limits) || s.Limits == "" && l != nil {
+				if l := v.Limits; s.Limits != "" && (l == nil || fmt.Sprintf("%d of %d", l.Remaining, l.Limit) != s.Limits) {
 					t.Errorf("limits %+v, want %q", l, s.Limits)
 				}
 				if got := v.ExpiresAt; s.Expires != "" && got.Format(time.RFC3339) != s.Expires || s.Expires == "" && !got.IsZero() {

@@ -51,7 +51,7 @@ type said struct {
 	Want       string            `yaml:"want"` // "live/valid", "live/blocked no_credit", …
 	Identity   map[string]string `yaml:"identity"`
 	Expires    string            `yaml:"expires"` // RFC 3339
-	Limits     string            `yaml:"limits"`  // "59 of 60"
+	Limits     string            `yaml:"limits"`  // "59 of 60", "" if it does not matter
 	RetryAfter time.Duration     `yaml:"retry_after"`
 }
 
