@@ -7,7 +7,7 @@ import (
 
 // Bodies that are longer than these are refused.
 const (
-	MaxProviderBody = 64 << 10
+	MaxProviderBody = 512 << 10 // a list of 300 models, each with its prices, has 200 KiB
 	MaxBackendBody  = 1 << 20
 )
 

@@ -163,6 +163,18 @@ func TestAGatewaysTokenIsNoDeadKey(t *testing.T) {
 	}
 }
 
+// Issuers whose one free call is a list of models have long lists.
+func TestALongListOfModelsIsRead(t *testing.T) {
+	model := `{"id":"model-x","object":"model","type":"chat","description":"` + strings.Repeat("x", 700) + `"},`
+	for models, want := range map[int]string{300: "live/valid", 3000: "unknown/intercepted"} {
+		list := "[" + strings.TrimSuffix(strings.Repeat(model, models), ",") + "]"
+		v, _ := asks(t, lookedUp(t, "together"), Settings{}, checkertest.Material("tgp_v1_x"), &said{Status: 200, Body: list})
+		if told(v) != want {
+			t.Errorf("%d models, %d bytes: %s, want %s", models, len(list), told(v), want)
+		}
+	}
+}
+
 func TestWhatCostsIsAskedOnlyByConsent(t *testing.T) {
 	p := parsed(t, shop, "confidence: high", "probe_policy: opt-in\nopt_in: mints a token\nconfidence: high")
 	good := &said{Status: 200, Body: `{"shop":1}`}
