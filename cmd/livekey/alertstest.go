@@ -122,7 +122,7 @@ func testChannel(ctx context.Context, name, kind string, c alerts.Channel, level
 }
 
 // printTested exits 5 if a channel refuses alerts for good, 4 if one could not be asked.
-func (a *app) printTested(tested []channelTested, output format) error {
+func (a *app) printTested(tested []channelTested, output string) error {
 	var codes []code
 	table := ui.NewTable("channel", "kind", "test alert")
 	for _, t := range tested {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -153,23 +154,30 @@ func group(cmd *cobra.Command) {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
-// format is how data is printed.
-type format string
+// format is how data is printed: one of some words.
+type format struct {
+	word  string
+	known []string
+}
 
-func (f *format) String() string { return string(*f) }
-func (f *format) Type() string   { return "text|json" }
+func (f *format) String() string { return f.word }
+func (f *format) Type() string   { return strings.Join(f.known, "|") }
 func (f *format) Set(s string) error {
-	if s != "text" && s != "json" {
-		return errors.New("either text or json")
+	if !slices.Contains(f.known, s) {
+		return errors.New("either " + strings.Join(f.known, " or "))
 	}
-	*f = format(s)
+	f.word = s
 	return nil
 }
 
-func outputFlag(cmd *cobra.Command) *format {
-	f := format("text")
-	cmd.Flags().VarP(&f, "output", "o", "how to print")
-	return &f
+// outputFlag is how a command prints its data: text or json.
+func outputFlag(cmd *cobra.Command) *string { return formatFlag(cmd, "text", "json") }
+
+// formatFlag is outputFlag with words of its own, the first of which is the default.
+func formatFlag(cmd *cobra.Command, known ...string) *string {
+	f := &format{word: known[0], known: known}
+	cmd.Flags().VarP(f, "output", "o", "how to print")
+	return &f.word
 }
 
 // daemon is the one at the socket that the config names.

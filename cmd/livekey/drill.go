@@ -26,7 +26,7 @@ func (a *app) drill() *cobra.Command {
 	cmd.RunE = act(func(ctx context.Context, _ []string) error {
 		err := drill.Run(ctx, drill.Options{
 			Out: a.out.Out, JSON: *output == "json", Color: a.out.Color, Keep: keep, Apart: apart,
-			Again: []string{"drill", "--apart", "--output", output.String(), fmt.Sprintf("--keep=%t", keep)},
+			Again: []string{"drill", "--apart", "--output", *output, fmt.Sprintf("--keep=%t", keep)},
 		})
 		if ended, ok := errors.AsType[*drill.EndedError](err); ok {
 			return exit(code(ended.Exit))

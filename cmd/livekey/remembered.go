@@ -12,7 +12,7 @@ import (
 
 // remembered prints what the journal of a daemon that does not answer says. A
 // journal that we may not read, or that is not there, is no news.
-func (a *app) remembered(cfg *config.Config, output format) error {
+func (a *app) remembered(cfg *config.Config, output string) error {
 	j, err := journal.OpenReadOnly(cfg.StateDir, a.quiet())
 	if err != nil {
 		return nil //nolint:nilerr // the caller has said that nobody answers

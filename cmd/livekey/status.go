@@ -54,7 +54,7 @@ func (a *app) status() *cobra.Command {
 const watchEvery = time.Second
 
 // watchStatus prints what the daemon says whenever it says something else.
-func (a *app) watchStatus(ctx context.Context, daemon *admin.Client, output format) error {
+func (a *app) watchStatus(ctx context.Context, daemon *admin.Client, output string) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	var last, gap string
@@ -86,7 +86,7 @@ func (a *app) watchStatus(ctx context.Context, daemon *admin.Client, output form
 	}
 }
 
-func (a *app) printStatus(s report.Status, output format) error {
+func (a *app) printStatus(s report.Status, output string) error {
 	if output == "json" {
 		s.Keys = append([]report.Key{}, s.Keys...) // a list is [] where it is empty, never null
 		s.Alerts = append([]alerts.Data{}, s.Alerts...)

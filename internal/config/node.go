@@ -151,6 +151,13 @@ func (n Node) empty() bool {
 // place is where the node's name stands: "livekey.yaml:3:5".
 func (n Node) place() string { return n.nameFault("", "").place() }
 
+// Place is the file in which the node's name stands, and the line, from 1; "" and 0 if no
+// file has it.
+func (n Node) Place() (file string, line int) {
+	at := n.nameFault("", "")
+	return at.File, at.Line
+}
+
 // joinPath leads from a path into a field.
 func joinPath(path, name string) string {
 	if path == "" {

@@ -43,6 +43,29 @@ func (p *Provider) Checker(s Settings) (validator.Checker, error) {
 	if s.Client == nil {
 		return nil, errors.New("check with provider " + p.ID() + ": no HTTP client")
 	}
+	c, err := p.settle(s)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.file.Speak != "":
+		return &speaking{c}, nil
+	case c.origin != "":
+		client := *s.Client
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		client.Jar = nil
+		c.client = &client
+	}
+	return c, nil
+}
+
+// Lint says what Checker would say is wrong with the settings. They need no client.
+func (p *Provider) Lint(s Settings) error {
+	_, err := p.settle(s)
+	return err
+}
+
+// settle is a checker that nobody can be asked with yet.
+func (p *Provider) settle(s Settings) (*checker, error) {
 	params, err := p.params(s.With)
 	if err != nil {
 		return nil, err
@@ -58,26 +81,16 @@ func (p *Provider) Checker(s Settings) (validator.Checker, error) {
 	switch {
 	case f.ProbePolicy == never, f.ProbePolicy == offline:
 		return c, nil
+	case f.Speak != "" && s.BaseURL != "":
+		return nil, fmt.Errorf("base_url: provider %s is not asked over HTTP; its address is said by with: %s", f.ID, p.paramNames())
 	case f.Speak != "":
-		if s.BaseURL != "" {
-			return nil, fmt.Errorf("base_url: provider %s is not asked over HTTP; its address is said by with: %s", f.ID, p.paramNames())
-		}
-		if err := s.Speakers[f.Speak].Lint(params); err != nil {
-			return nil, err
-		}
-		return &speaking{c}, nil
+		return c, s.Speakers[f.Speak].Lint(params)
 	}
 	if c.base, err = f.newBase(s.BaseURL, params); err != nil {
 		return nil, err
 	}
-	if c.origin, c.host, err = c.base.origin(); err != nil {
-		return nil, err
-	}
-	client := *s.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	client.Jar = nil
-	c.client = &client
-	return c, nil
+	c.origin, c.host, err = c.base.origin()
+	return c, err
 }
 
 // elsewhere is where a good key may live instead that these settings do not rule out.
