@@ -43,12 +43,12 @@ func (a *app) check() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("stdin", "env-file", "all-env", "from")
 	cmd.RunE = act(func(ctx context.Context, args []string) error {
 		s.names = args
-		of, err := a.subjects(s)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		of, err := a.subjects(ctx, s)
 		if err != nil {
 			return asUsage(err)
 		}
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
 		checked, c, err := a.examineAll(ctx, of)
 		if err != nil {
 			return err

@@ -20,14 +20,14 @@ const readForNames = 10 * time.Second
 
 // ofReferences takes keys from where `--from` says. A record without a field that is a JSON
 // object or an env file is every field in it that is a known variable.
-func (a *app) ofReferences(s subject) (inquiry, error) {
+func (a *app) ofReferences(ctx context.Context, s subject) (inquiry, error) {
 	var keys []subjectKey
 	for _, text := range s.from {
 		ref, err := config.ParseRef(text)
 		if err != nil {
 			return inquiry{}, misused("--from: %v", err)
 		}
-		found, err := a.inRecord(s, ref)
+		found, err := a.inRecord(ctx, s, ref)
 		if err != nil {
 			return inquiry{}, err
 		}
@@ -42,9 +42,9 @@ func (a *app) ofReferences(s subject) (inquiry, error) {
 }
 
 // inRecord is the key that ref means, or those of its record.
-func (a *app) inRecord(s subject, ref key.Ref) ([]subjectKey, error) {
+func (a *app) inRecord(ctx context.Context, s subject, ref key.Ref) ([]subjectKey, error) {
 	if ref.Field == "" && s.provider == "" {
-		names, format, err := a.fieldsOf(s, ref)
+		names, format, err := a.fieldsOf(ctx, s, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -69,8 +69,9 @@ func (a *app) inRecord(s subject, ref key.Ref) ([]subjectKey, error) {
 	return []subjectKey{k}, nil
 }
 
-// fieldsOf reads the record for the names of what is in it.
-func (a *app) fieldsOf(s subject, ref key.Ref) (names []string, format string, err error) {
+// fieldsOf reads the record for the names of what is in it. What cannot be read has none: the
+// check of the whole says why.
+func (a *app) fieldsOf(ctx context.Context, s subject, ref key.Ref) (names []string, format string, err error) {
 	of, err := a.standalone(s, alone(nameOf(ref), ref))
 	if err != nil {
 		return nil, "", err
@@ -80,17 +81,13 @@ func (a *app) fieldsOf(s subject, ref key.Ref) (names []string, format string, e
 	if err != nil {
 		return nil, "", asUsage(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), readForNames)
+	ctx, cancel := context.WithTimeout(ctx, readForNames)
 	defer cancel()
 	secret.Do(func() {
-		var rec sources.Record
-		if rec, err = p.sources[ref.Source].Fetch(ctx, ref.Location); err == nil {
+		if rec, err := p.sources[ref.Source].Fetch(ctx, ref.Location); err == nil {
 			names, format = normalize.Fields(rec.Data)
 		}
 	})
-	if err != nil {
-		return nil, "", &exitError{code: unknown, err: fmt.Errorf("--from %s: %w", ref, err)}
-	}
 	return names, format, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,7 +42,7 @@ type place struct {
 }
 
 // subjects is what s asks for.
-func (a *app) subjects(s subject) (inquiry, error) {
+func (a *app) subjects(ctx context.Context, s subject) (inquiry, error) {
 	if err := s.agrees(); err != nil {
 		return inquiry{}, err
 	}
@@ -51,7 +52,7 @@ func (a *app) subjects(s subject) (inquiry, error) {
 	case s.envFile != "":
 		return a.ofEnvFile(s)
 	case len(s.from) > 0:
-		return a.ofReferences(s)
+		return a.ofReferences(ctx, s)
 	case s.allEnv:
 		return a.ofEnvironment(s, "environment")
 	}
