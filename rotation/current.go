@@ -15,6 +15,7 @@ func (t *turn) checked(e Checked) {
 		if v.Fingerprint != e.Verdict.Fingerprint {
 			continue
 		}
+		e.Verdict = v.remember(e.Verdict)
 		v.Latest = e.Verdict
 		if e.Verdict.Outcome != key.Unknown || e.Verdict.Reason == key.NoProvider {
 			v.Last = e.Verdict
@@ -94,6 +95,7 @@ func (t *turn) currentChecked(c *Version, e Checked) {
 	case v.Outcome == key.Dead:
 		t.currentRejected(c, e)
 	case v.Reason == key.NoProvider:
+		t.expiring()
 		c.Due = schedule.NextCheck(t.now, time.Time{}, t.p.Probe, t.p.Phase)
 	case v.Reason == key.Unauthenticated:
 		t.currentDoubted(c, v)
@@ -124,6 +126,7 @@ func (t *turn) currentLives(c *Version, v key.Verdict) {
 		t.resolve("it can be used again", key.KeyBlocked)
 	}
 	t.pin(v.Identity)
+	t.expiring()
 	// From the answer on, not from now: keys with equal bytes that share one answer
 	// stay in step, and go on sharing.
 	c.Due = schedule.NextCheck(v.CheckedAt, v.ExpiresAt, t.p.Probe, t.p.Phase)
@@ -168,6 +171,7 @@ func (t *turn) currentRejected(c *Version, e Checked) {
 	}
 	t.s.Dead = true
 	t.resolve("it is confirmed dead", key.KeySuspect)
+	t.expiring()
 	c.Due = schedule.NextCheck(t.now, time.Time{}, t.p.Probe, t.p.Phase)
 	if e.Issuer != IssuerGone { // else one alert speaks for all keys of the host
 		t.do(t.deadAlert(c))

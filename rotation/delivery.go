@@ -87,6 +87,7 @@ func (t *turn) promote(v *Version, e Delivered) {
 		t.s.Highest = v.Number
 	}
 	t.pin(v.Last.Identity)
+	t.expiring()
 	t.resolve("another version is delivered", key.KeySuspect, key.KeyDead, key.CandidateRejected,
 		key.CandidateWorse, key.CandidateMisplaced, key.VersionRegressed)
 	switch {

@@ -17,6 +17,7 @@ func policy() Policy {
 	return Policy{
 		Key: "K", Provider: "issuer", From: "file:///k",
 		Probe: 10 * time.Minute, ConfirmTimes: 3, ConfirmOver: 90 * time.Second, Grace: 24 * time.Hour,
+		Expiry:   []time.Duration{12 * time.Hour, time.Hour},
 		Rollback: RollbackConfirmed, WatchPrevious: true, Pin: []string{"organization"},
 	}
 }
@@ -44,8 +45,11 @@ type world struct {
 	okayed  map[key.Fingerprint]bool        // approved by a person
 	failed  map[key.Fingerprint]bool        // consumers failed on it, and nobody approved it since
 	early   bool                            // revoked_early is open
-	refused map[key.Fingerprint]time.Time   // since when an old version is refused, in a row
-	ended   map[key.Fingerprint]bool        // its rotation was called complete
+
+	expiring key.Fingerprint // whose end is told, in short
+
+	refused map[key.Fingerprint]time.Time // since when an old version is refused, in a row
+	ended   map[key.Fingerprint]bool      // its rotation was called complete
 	queue   []Event
 	busy    bool
 }
@@ -90,6 +94,9 @@ func (w *world) verdict(f key.Fingerprint) key.Verdict {
 		if fp(i) != f {
 			continue
 		}
+		if i%2 == 1 {
+			v.ExpiresAt = t0.Add(time.Duration(i) * 5 * time.Hour)
+		}
 		switch w.truth[i] {
 		case "dead":
 			v.Outcome, v.Reason, v.Control = key.Dead, key.Invalid, key.ControlGood
@@ -128,6 +135,14 @@ func (w *world) send(e Event) {
 	w.busy = false
 	w.judgeOld() // everything that was asked for has come back
 	w.judgeEarly()
+	w.judgeExpiring()
+}
+
+// judgeExpiring: the end that is told of is that of the current version, if it lives.
+func (w *world) judgeExpiring() {
+	if w.expiring != "" && (w.s.Current == nil || w.s.Dead || w.s.Current.Fingerprint.String() != string(w.expiring)) {
+		w.t.Fatalf("the end of %s is told, and current is %+v", w.expiring, w.s.Current)
+	}
 }
 
 func (w *world) act(a Action) {
@@ -146,12 +161,18 @@ func (w *world) act(a Action) {
 	case Open:
 		w.dead = w.dead || a.Cause == key.KeyDead
 		w.early = w.early || a.Cause == key.RevokedEarly
+		if a.Cause == key.KeyExpiring {
+			w.expiring = key.Fingerprint(a.Evidence["fingerprint"])
+		}
 		if a.Cause == key.RotationComplete {
 			w.judgeEnd(a)
 		}
 	case Resolve:
 		w.dead = w.dead && a.Cause != key.KeyDead
 		w.early = w.early && a.Cause != key.RevokedEarly
+		if a.Cause == key.KeyExpiring {
+			w.expiring = ""
+		}
 	case WakeAt:
 		w.wake = a.At
 	}

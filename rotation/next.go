@@ -112,6 +112,7 @@ func (t *turn) started() {
 	t.notToCome()
 	if c := t.s.Current; c != nil {
 		c.Due = t.now
+		t.expiring()
 	}
 	for i := range t.s.Older {
 		v := &t.s.Older[i]
@@ -178,6 +179,9 @@ func (t *turn) ticked() {
 	if d := t.s.Delivering; d != nil && due(d.Due, t.now) {
 		t.check(d, Candidate, "still not delivered")
 	}
+	if c := t.s.Current; c != nil && due(c.Warn, t.now) {
+		t.expiring()
+	}
 	if c := t.s.Current; c != nil && due(c.Due, t.now) {
 		purpose := Routine
 		if c.Rejections > 0 {
@@ -208,7 +212,7 @@ func due(when, now time.Time) bool { return !when.IsZero() && !when.After(now) }
 func (t *turn) wake() {
 	next := t.s.Paused
 	for _, v := range t.s.all() {
-		for _, at := range []time.Time{v.Due, v.Reread} {
+		for _, at := range []time.Time{v.Due, v.Reread, v.Warn} {
 			if !at.IsZero() && (next.IsZero() || at.Before(next)) {
 				next = at
 			}

@@ -60,7 +60,11 @@ func (y *play) fetch(f key.Fingerprint, number int64) {
 // pass lets time go by, with a tick whenever one was asked for. The source is read
 // where that was asked for, and still has what again says.
 func (y *play) pass(d time.Duration, again func()) {
-	for end := y.now.Add(d); ; {
+	ticks := 0
+	for end := y.now.Add(d); ; ticks++ {
+		if ticks > 100_000 {
+			y.t.Fatalf("woken again and again for %s, at %s: %+v", y.wake, y.now, y.s.Current)
+		}
 		if y.wake.IsZero() || y.wake.After(end) {
 			y.now = end
 			return

@@ -106,6 +106,7 @@ func (t *turn) stay() {
 func (t *turn) makeWay(old Version) {
 	reverted := !t.s.Reverting.IsZero()
 	t.s.Reverting = time.Time{}
+	old.Warn = time.Time{}
 	t.pushOlder(old)
 	if !reverted || t.s.Candidate != nil || t.s.Missing {
 		return

@@ -22,6 +22,7 @@ type Policy struct {
 	Grace          time.Duration // how long a previous version may stay valid
 	PublishIfEmpty bool
 	Rollback       Rollback
+	Expiry         []time.Duration // how near the end of a current version is told, the farthest first
 	WatchPrevious  bool
 
 	Expect key.Identity // identity pinned by hand, beside what is pinned by the first proof
@@ -105,6 +106,7 @@ type Version struct {
 	Failed    string    `json:"failed,omitempty"`    // the consumer that did not come back with it: not delivered again unless approved
 
 	Due     time.Time `json:"-"` // when it is to be checked again; zero: not by itself
+	Warn    time.Time `json:"-"` // of a current version: when its end is near enough to be told, or nearer; zero: never
 	Reread  time.Time `json:"-"` // when its source is to be read again; zero: not by itself
 	Attempt int       `json:"-"` // checks in a row that did not settle it
 }
@@ -206,10 +208,10 @@ func (s *State) Steady(f key.Fingerprint) bool {
 func (s State) Durable() State {
 	s = s.clone()
 	for _, v := range s.all() {
-		v.SeenLast, v.Due, v.Reread, v.DoubtedFirst = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		v.SeenLast, v.Due, v.Warn, v.Reread, v.DoubtedFirst = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 		v.Reads, v.Attempt, v.Doubts = 0, 0, 0
 		v.Latest = key.Verdict{}
-		v.Last.CheckedAt, v.Last.RequestID, v.Last.RetryAfter = time.Time{}, "", 0
+		v.Last.CheckedAt, v.Last.RequestID, v.Last.RetryAfter, v.Last.Limits = time.Time{}, "", 0, nil
 	}
 	s.Lacking, s.StartOver, s.Sight = LackingNothing, false, Sighted{}
 	return s

@@ -78,7 +78,7 @@ func (t *turn) worseAlert(c *Version) Open {
 	e["delivered_outcome"] = t.s.Current.Last.Outcome.String() + "/" + string(t.s.Current.Last.Reason)
 	return Open{
 		Cause: key.CandidateWorse, Severity: key.Warning,
-		Summary:  fmt.Sprintf("%s: new version %s lives, but worse than the delivered one (%s %s); %s", t.p.Key, c.ID, c.Last.Reason, c.Last.Which, t.stays()),
+		Summary:  fmt.Sprintf("%s: new version %s lives, but worse than the delivered one (%s %s); %s%s", t.p.Key, c.ID, c.Last.Reason, c.Last.Which, t.stays(), t.endOf(c)),
 		Evidence: e,
 		Actions:  []string{"mend the new key at " + t.p.Provider, "or deliver it all the same: livekey approve " + string(t.p.Key) + " --reason …"},
 	}
@@ -97,7 +97,7 @@ func (t *turn) misplacedAlert(c *Version, field string) Open {
 	}
 	return Open{
 		Cause: key.CandidateMisplaced, Severity: key.Warning,
-		Summary:  fmt.Sprintf("%s: new version %s belongs to %s; %s", t.p.Key, c.ID, found, t.stays()),
+		Summary:  fmt.Sprintf("%s: new version %s belongs to %s; %s%s", t.p.Key, c.ID, found, t.stays(), t.endOf(c)),
 		Evidence: e,
 		Actions: []string{
 			"put a key of the same " + field + " into " + t.p.From,

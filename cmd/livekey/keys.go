@@ -194,7 +194,7 @@ func policy(k config.Key, who issuer) rotation.Policy {
 		Key: k.Name, Provider: who.id, From: strings.Join(slices.Compact(from), " "),
 		Probe: k.Policy.Probe, ConfirmTimes: k.Policy.ConfirmTimes, ConfirmOver: k.Policy.ConfirmOver, Grace: k.Policy.Grace,
 		PublishIfEmpty: k.Policy.OnUnknown == config.PublishIfEmpty, Rollback: rotation.Rollback(k.Policy.AllowRollback),
-		WatchPrevious: k.Policy.WatchPrevious, Expect: key.Identity(k.Expect), Pin: pins, Follow: k.Follow,
+		WatchPrevious: k.Policy.WatchPrevious, Expiry: k.Policy.Expiry, Expect: key.Identity(k.Expect), Pin: pins, Follow: k.Follow,
 		Phase: schedule.Phase(machine(), string(k.Name)),
 	}
 }

@@ -88,6 +88,7 @@ type Policy struct {
 	Budget        int
 	AllowRollback Rollback
 	WatchPrevious bool
+	Expiry        []time.Duration // how near the end of a key is told, the farthest first; none: never
 }
 
 // Sink is where consumers read.

@@ -97,19 +97,32 @@ func (n Node) decodeStruct(y *yaml.Node, v reflect.Value, c *collector) {
 			child.decode(v.FieldByIndex(at), c)
 			continue
 		}
-		switch {
-		case n.doc.secrets[child.name] || n.doc.secrets[target(child.yaml)]:
-		case slices.Contains(later, name):
-			c.add(child.nameFault("not supported by this version", "remove it"))
-		default:
+		if !n.doc.secrets[child.name] && !n.doc.secrets[target(child.yaml)] {
 			c.add(child.nameFault("unknown field", choice(name, slices.Sorted(maps.Keys(fields)))))
 		}
 	}
 }
 
-// later are fields that are part of the config's shape and that nothing acts on
-// yet: to accept them silently would promise what is not done.
-var later = []string{"block", "expiry"}
+// parseDuration reads what time.ParseDuration does, and days before it: 14d, 1d12h. A day
+// has 24 hours. Nothing below 0 is a duration of a config.
+func parseDuration(text string) (time.Duration, bool) {
+	days := time.Duration(0)
+	if number, rest, ok := strings.Cut(text, "d"); ok {
+		n, err := strconv.ParseUint(number, 10, 16) // 179 years
+		if err != nil {
+			return 0, false
+		}
+		if days = time.Duration(n) * day; rest == "" {
+			return days, true
+		}
+		text = rest
+	}
+	d, err := time.ParseDuration(text)
+	return days + d, err == nil && d >= 0 && days+d >= days
+}
+
+// day is a day of a duration, whatever clocks are set to within it.
+const day = 24 * time.Hour
 
 // Fields maps the names of t's fields, as a config says them, to their index. It looks
 // once at each type: a config has few of them, and thousands of entries.
@@ -224,9 +237,9 @@ func (n Node) decodeScalar(y *yaml.Node, v reflect.Value, c *collector) {
 	}
 	switch {
 	case v.Type() == durationType:
-		d, err := time.ParseDuration(text)
-		if err != nil || d < 0 {
-			c.add(n.fault("", "must be a duration", "write a number and its unit, such as 30s, 10m or 24h"))
+		d, ok := parseDuration(text)
+		if !ok {
+			c.add(n.fault("", "must be a duration", "write a number and its unit, such as 30s, 10m, 24h or 14d"))
 			return
 		}
 		v.SetInt(int64(d))

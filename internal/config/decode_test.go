@@ -210,3 +210,18 @@ func TestJoinSortsAndKeepsOtherErrors(t *testing.T) {
 		t.Error("Join of nothing is an error")
 	}
 }
+
+func TestDurationsMayHaveDays(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"30s": 30 * time.Second, "1d": day, "14d": 14 * day, "1d12h30m": 36*time.Hour + 30*time.Minute, "0": 0, "0d": 0, "65535d": 65535 * day,
+	} {
+		if got, ok := parseDuration(text); !ok || got != want {
+			t.Errorf("%s is %s, %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", "d", "-1d", "1d-1h", "1.5d", "1d2d", "1h2d", "1 d", "1w", "65536d", "65535d2562047h", "-1h", "1"} {
+		if got, ok := parseDuration(text); ok {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+}

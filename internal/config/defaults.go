@@ -28,6 +28,7 @@ func Default(system bool) *Config {
 			Budget:        500,
 			AllowRollback: RollbackConfirmed,
 			WatchPrevious: true,
+			Expiry:        []time.Duration{14 * day, 3 * day, 12 * time.Hour},
 		},
 		StartupWait: 30 * time.Second,
 		StateDir:    systemStateDir,

@@ -95,7 +95,8 @@ func TestAKeyOverridesThePolicyFieldByField(t *testing.T) {
 policy: {probe: 1h, confirm: {times: 5}}
 keys:
   A: {from: "env://A"}
-  B: {from: "env://B", policy: {confirm: {over: 2m}, watch_previous: false, refresh: 50ms}}
+  B: {from: "env://B", policy: {confirm: {over: 2m}, watch_previous: false, refresh: 50ms, expiry: [1h, 30d]}}
+  C: {from: "env://C", policy: {expiry: []}}
 `)
 	want := Default(true).Policy
 	want.Probe, want.ConfirmTimes = time.Hour, 5
@@ -103,8 +104,12 @@ keys:
 		t.Errorf("a key without a policy (-want +got):\n%s", diff)
 	}
 	want.ConfirmOver, want.WatchPrevious, want.Refresh = 2*time.Minute, false, 50*time.Millisecond
+	want.Expiry = []time.Duration{30 * day, time.Hour}
 	if diff := cmp.Diff(want, c.Keys["B"].Policy); diff != "" {
 		t.Errorf("a key with a policy (-want +got):\n%s", diff)
+	}
+	if got := c.Keys["C"].Policy.Expiry; len(got) != 0 {
+		t.Errorf("none at all is %v", got)
 	}
 }
 

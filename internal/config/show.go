@@ -68,8 +68,8 @@ func (c *Config) showKey(k Key) *yaml.Node {
 	if k.Revoke != nil {
 		n.Content = append(n.Content, text("revoke"), showRevoke(*k.Revoke))
 	}
-	if k.Policy != c.Policy {
-		n.Content = append(n.Content, text("policy"), showPolicy(k.Policy, &c.Policy))
+	if own := showPolicy(k.Policy, &c.Policy); len(own.Content) > 0 {
+		n.Content = append(n.Content, text("policy"), own)
 	}
 	if logs := showReports(k.Reports); logs != nil {
 		n.Content = append(n.Content, text("reports"), logs)
@@ -138,6 +138,7 @@ func showPolicy(p Policy, less *Policy) *yaml.Node {
 		{"grace", duration(p.Grace), func(o *Policy) bool { return o.Grace == p.Grace }},
 		{"budget", number(p.Budget), func(o *Policy) bool { return o.Budget == p.Budget }},
 		{"allow_rollback", text(string(p.AllowRollback)), func(o *Policy) bool { return o.AllowRollback == p.AllowRollback }},
+		{"expiry", durations(p.Expiry), func(o *Policy) bool { return slices.Equal(o.Expiry, p.Expiry) }},
 		{"watch_previous", boolean(p.WatchPrevious), func(o *Policy) bool { return o.WatchPrevious == p.WatchPrevious }},
 	}
 	n := mapping()
@@ -222,8 +223,19 @@ func boolean(b bool) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: fmt.Sprint(b)}
 }
 
-// duration writes 10m rather than 10m0s.
+func durations(all []time.Duration) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Style: yaml.FlowStyle}
+	for _, d := range all {
+		n.Content = append(n.Content, duration(d))
+	}
+	return n
+}
+
+// duration writes 10m rather than 10m0s, and 14d rather than 336h0m0s.
 func duration(d time.Duration) *yaml.Node {
+	if d > day && d%day == 0 {
+		return text(fmt.Sprintf("%dd", d/day))
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

@@ -16,7 +16,7 @@ import (
 
 // Patterns of texts. A path may be empty: that says nothing, as leaving it out does.
 const (
-	durationPattern = `^\+?(0|([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
+	durationPattern = `^(\+?(0|([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+|[0-9]{1,5}d(0|([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*)$`
 	modePattern     = `^[0-7]{3,4}$`
 	absolutePattern = `^(/.*)?$`
 )
