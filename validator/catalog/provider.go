@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/key"
@@ -26,6 +27,7 @@ type class struct {
 	prefix   string
 	without  string // parameter that the config does not say; "" if that does not matter
 	shape    string // regular expression, "" if none
+	shaped   func() *regexp.Regexp
 	request  *call
 	control  template
 	rules    []rule
@@ -98,6 +100,7 @@ func newProvider(f *file) *Provider {
 func (p *Provider) newClass(v *variant) *class {
 	f := p.file
 	c := &class{name: v.Name, prefix: v.Prefix, without: v.Without, shape: v.Shape, identity: f.Identity, requires: v.Requires, here: v.Here, provider: p}
+	c.shaped = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(c.shape) })
 	if f.ProbePolicy == never || v.ProbePolicy == never {
 		c.never = unsent(v)
 		return c
@@ -175,10 +178,10 @@ func (r rule) safe(confidence string) rule {
 	return r
 }
 
-// misshapen says whether a value speaks against itself. The expression is not kept:
-// one that counts characters is large, and only a refusal asks.
+// misshapen says whether a value speaks against itself. The expression is read when the
+// first refusal asks: one that counts characters is large, and slow to read.
 func (c *class) misshapen(v secret.Value) bool {
-	return c.shape != "" && !regexp.MustCompile(c.shape).Match(v.Reveal())
+	return c.shape != "" && !c.shaped().Match(v.Reveal())
 }
 
 // ID is the name by which a config asks for this provider.
