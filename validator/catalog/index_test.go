@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write index.go and catalog.json anew from providers/*.yaml")
+var update = flag.Bool("update", false, "write index.go, catalog.json and docs/providers anew from providers/*.yaml")
 
 // sourceFiles are the files of the built-in providers, checked, in the order of their names.
 func sourceFiles(t testing.TB) []*file {
@@ -42,7 +42,7 @@ func sourceFiles(t testing.TB) []*file {
 // must say what the files say. `go generate` writes them.
 func TestIndexIsWhatTheFilesSay(t *testing.T) {
 	var index, blob bytes.Buffer
-	index.WriteString("package catalog\n\n//go:generate go test -run TestIndexIsWhatTheFilesSay -update .\n\n" +
+	index.WriteString("package catalog\n\n//go:generate go test -run WhatTheFilesSay$ -update .\n\n" +
 		"// index is generated from providers/*.yaml.\nvar index = []indexed{\n")
 	for _, f := range sourceFiles(t) {
 		text := compact(t, f)
