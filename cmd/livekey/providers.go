@@ -112,11 +112,11 @@ func parts(i catalog.Info) string {
 func (a *app) printProvider(i catalog.Info) error {
 	sent := slices.DeleteFunc(slices.Clone(i.Classes), func(c string) bool { return slices.Contains(i.NeverSent, c) })
 	pairs := []string{
-		"provider", i.ID, "name", i.Name, "asks", i.BaseURL, "form", i.Form,
+		"provider", i.ID, "name", i.Name, "asks", asks(i.BaseURL), "form", i.Form,
 		"parts", parts(i),
 		"variables", strings.Join(i.Variables, " "), "prefixes", strings.Join(i.Prefixes, " "),
 		"kinds of key", strings.Join(sent, "; "), "never sent", strings.Join(i.NeverSent, "; "), "owner told by", strings.Join(i.Pins, ", "),
-		"cost of a probe", i.Cost, "confidence", i.Confidence,
+		"cost of a probe", i.Cost, "asked by consent", i.OptIn, "or elsewhere", i.Elsewhere, "confidence", i.Confidence,
 	}
 	for _, p := range i.Params {
 		text := p.Help
@@ -126,7 +126,7 @@ func (a *app) printProvider(i catalog.Info) error {
 		if p.Required {
 			text += " (required)"
 		}
-		pairs = append(pairs, "with: "+p.Name, text)
+		pairs = append(pairs, "with: "+p.Name, text, "or elsewhere", p.Elsewhere)
 	}
 	for _, e := range i.Evidence {
 		pairs = append(pairs, "evidence", e)

@@ -110,11 +110,11 @@ var index = []indexed{
 	},
 	{
 		id: "bitbucket", baseURL: "https://api.bitbucket.org",
-		variables: []string{"BITBUCKET_TOKEN", "BITBUCKET_ACCESS_TOKEN", "BITBUCKET_API_TOKEN", "BITBUCKET_APP_PASSWORD", "BITBUCKET_EMAIL", "BITBUCKET_USERNAME"},
+		variables: []string{"BITBUCKET_TOKEN", "BITBUCKET_ACCESS_TOKEN", "BITBUCKET_API_TOKEN", "BITBUCKET_APP_PASSWORD", "BITBUCKET_EMAIL"},
 		shared:    []string(nil),
 		prefixes:  []string{"ATCTT3xFfG", "ATBB"},
 		pins:      []string{"account"},
-		at:        36663, length: 2833,
+		at:        36663, length: 3086,
 	},
 	{
 		id: "buildkite", baseURL: "https://api.buildkite.com/v2",
@@ -122,7 +122,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"bkua_", "bkct_"},
 		pins:      []string{"user"},
-		at:        39497, length: 1692,
+		at:        39750, length: 1692,
 	},
 	{
 		id: "circleci", baseURL: "https://circleci.com/api/v2",
@@ -130,7 +130,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"CCIPAT_", "CCIPRJ_"},
 		pins:      []string{"id"},
-		at:        41190, length: 2025,
+		at:        41443, length: 2025,
 	},
 	{
 		id: "cloudflare-global", baseURL: "https://api.cloudflare.com/client/v4",
@@ -138,7 +138,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfk_"},
 		pins:      []string{"user"},
-		at:        43216, length: 2469,
+		at:        43469, length: 2469,
 	},
 	{
 		id: "cloudflare", baseURL: "https://api.cloudflare.com/client/v4",
@@ -146,7 +146,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfut_", "cfat_"},
 		pins:      []string(nil),
-		at:        45686, length: 3756,
+		at:        45939, length: 3756,
 	},
 	{
 		id: "cohere", baseURL: "https://api.cohere.com",
@@ -154,7 +154,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"organization"},
-		at:        49443, length: 1364,
+		at:        49696, length: 1364,
 	},
 	{
 		id: "databricks", baseURL: "own",
@@ -162,7 +162,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dapi"},
 		pins:      []string{"user"},
-		at:        50808, length: 1962,
+		at:        51061, length: 1962,
 	},
 	{
 		id: "datadog-api", baseURL: "https://api.{{site}}",
@@ -170,7 +170,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        52771, length: 1664,
+		at:        53024, length: 1664,
 	},
 	{
 		id: "datadog-app", baseURL: "https://api.{{site}}",
@@ -178,7 +178,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ddapp_"},
 		pins:      []string(nil),
-		at:        54436, length: 1917,
+		at:        54689, length: 1917,
 	},
 	{
 		id: "deepgram", baseURL: "https://api.deepgram.com",
@@ -186,7 +186,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"project"},
-		at:        56354, length: 1175,
+		at:        56607, length: 1175,
 	},
 	{
 		id: "deepseek", baseURL: "https://api.deepseek.com",
@@ -194,7 +194,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        57530, length: 1773,
+		at:        57783, length: 1773,
 	},
 	{
 		id: "digitalocean", baseURL: "https://api.digitalocean.com/v2",
@@ -202,7 +202,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dop_v1_", "doo_v1_", "dor_v1_"},
 		pins:      []string{"account", "team"},
-		at:        59304, length: 2106,
+		at:        59557, length: 2106,
 	},
 	{
 		id: "discord-bot", baseURL: "https://discord.com/api/v10",
@@ -210,7 +210,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        61411, length: 1598,
+		at:        61664, length: 1598,
 	},
 	{
 		id: "dockerhub", baseURL: "https://hub.docker.com",
@@ -218,7 +218,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dckr_pat_", "dckr_oat_"},
 		pins:      []string(nil),
-		at:        63010, length: 1815,
+		at:        63263, length: 1815,
 	},
 	{
 		id: "doppler", baseURL: "https://api.doppler.com",
@@ -226,7 +226,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."},
 		pins:      []string{"kind", "workplace"},
-		at:        64826, length: 1551,
+		at:        65079, length: 1551,
 	},
 	{
 		id: "elevenlabs", baseURL: "https://api.elevenlabs.io",
@@ -234,7 +234,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        66378, length: 1906,
+		at:        66631, length: 1906,
 	},
 	{
 		id: "fastly", baseURL: "https://api.fastly.com",
@@ -242,7 +242,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"customer"},
-		at:        68285, length: 1814,
+		at:        68538, length: 1814,
 	},
 	{
 		id: "figma", baseURL: "https://api.figma.com",
@@ -250,7 +250,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"figd_", "figo_", "figp_", "figu_"},
 		pins:      []string{"user_id"},
-		at:        70100, length: 2231,
+		at:        70353, length: 2231,
 	},
 	{
 		id: "fireworks", baseURL: "https://api.fireworks.ai",
@@ -258,7 +258,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"fw_"},
 		pins:      []string{"account"},
-		at:        72332, length: 976,
+		at:        72585, length: 976,
 	},
 	{
 		id: "flyio", baseURL: "https://api.machines.dev",
@@ -266,7 +266,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"FlyV1 ", "fm1r_", "fm1a_", "fm2_", "fo1_"},
 		pins:      []string(nil),
-		at:        73309, length: 1863,
+		at:        73562, length: 1863,
 	},
 	{
 		id: "gemini", baseURL: "https://generativelanguage.googleapis.com",
@@ -274,7 +274,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"AIza"},
 		pins:      []string(nil),
-		at:        75173, length: 3998,
+		at:        75426, length: 3998,
 	},
 	{
 		id: "github", baseURL: "https://api.github.com",
@@ -282,7 +282,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
 		pins:      []string{"id"},
-		at:        79172, length: 4540,
+		at:        79425, length: 4540,
 	},
 	{
 		id: "gitlab", baseURL: "https://gitlab.com",
@@ -290,7 +290,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "glsoat-", "glffct-"},
 		pins:      []string{"user_id"},
-		at:        83713, length: 5514,
+		at:        83966, length: 5514,
 	},
 	{
 		id: "google-oauth-token", baseURL: "https://oauth2.googleapis.com",
@@ -298,7 +298,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ya29."},
 		pins:      []string{"client"},
-		at:        89228, length: 1505,
+		at:        89481, length: 1505,
 	},
 	{
 		id: "google-service-account", baseURL: "https://oauth2.googleapis.com",
@@ -306,7 +306,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"project"},
-		at:        90734, length: 2905,
+		at:        90987, length: 2905,
 	},
 	{
 		id: "grafana-cloud", baseURL: "https://grafana.com",
@@ -314,7 +314,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glc_"},
 		pins:      []string(nil),
-		at:        93640, length: 2311,
+		at:        93893, length: 2311,
 	},
 	{
 		id: "grafana-sa", baseURL: "own",
@@ -322,7 +322,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glsa_"},
 		pins:      []string{"org_id"},
-		at:        95952, length: 2055,
+		at:        96205, length: 2055,
 	},
 	{
 		id: "groq", baseURL: "https://api.groq.com/openai/v1",
@@ -330,7 +330,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"gsk_"},
 		pins:      []string(nil),
-		at:        98008, length: 1316,
+		at:        98261, length: 1316,
 	},
 	{
 		id: "heroku", baseURL: "https://api.heroku.com",
@@ -338,7 +338,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"HRKU-AA"},
 		pins:      []string{"id"},
-		at:        99325, length: 1921,
+		at:        99578, length: 1921,
 	},
 	{
 		id: "honeycomb", baseURL: "https://api.honeycomb.io",
@@ -346,7 +346,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"environment", "team"},
-		at:        101247, length: 1548,
+		at:        101500, length: 1548,
 	},
 	{
 		id: "hubspot", baseURL: "https://api.hubapi.com",
@@ -354,7 +354,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pat-na1-", "pat-na2-", "pat-eu1-", "pat-ap1-"},
 		pins:      []string{"account"},
-		at:        102796, length: 2398,
+		at:        103049, length: 2398,
 	},
 	{
 		id: "huggingface", baseURL: "https://huggingface.co",
@@ -362,7 +362,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hf_", "api_org_"},
 		pins:      []string{"account"},
-		at:        105195, length: 2178,
+		at:        105448, length: 2178,
 	},
 	{
 		id: "jwt", baseURL: "",
@@ -370,7 +370,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"audience", "issuer", "subject"},
-		at:        107374, length: 788,
+		at:        107627, length: 788,
 	},
 	{
 		id: "langfuse", baseURL: "https://cloud.langfuse.com",
@@ -378,7 +378,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk-lf-", "sk-lf-"},
 		pins:      []string{"project"},
-		at:        108163, length: 1817,
+		at:        108416, length: 1817,
 	},
 	{
 		id: "langsmith", baseURL: "https://api.smith.langchain.com",
@@ -386,7 +386,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lsv2_"},
 		pins:      []string(nil),
-		at:        109981, length: 1492,
+		at:        110234, length: 1492,
 	},
 	{
 		id: "launchdarkly", baseURL: "https://app.launchdarkly.com",
@@ -394,7 +394,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        111474, length: 2175,
+		at:        111727, length: 2175,
 	},
 	{
 		id: "linear", baseURL: "https://api.linear.app",
@@ -402,7 +402,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lin_api_", "lin_oauth_"},
 		pins:      []string{"organization", "user_id"},
-		at:        113650, length: 2086,
+		at:        113903, length: 2086,
 	},
 	{
 		id: "linode", baseURL: "https://api.linode.com/v4",
@@ -410,7 +410,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"username"},
-		at:        115737, length: 1487,
+		at:        115990, length: 1487,
 	},
 	{
 		id: "mailchimp", baseURL: "https://{{dc}}.api.mailchimp.com/3.0",
@@ -418,7 +418,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_id"},
-		at:        117225, length: 2108,
+		at:        117478, length: 2108,
 	},
 	{
 		id: "mailgun", baseURL: "https://api.mailgun.net",
@@ -426,7 +426,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        119334, length: 1605,
+		at:        119587, length: 1605,
 	},
 	{
 		id: "mapbox", baseURL: "https://api.mapbox.com",
@@ -434,7 +434,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk.eyJ", "sk.eyJ", "tk.eyJ"},
 		pins:      []string{"user"},
-		at:        120940, length: 1614,
+		at:        121193, length: 1614,
 	},
 	{
 		id: "mistral", baseURL: "https://{{site}}.mistral.ai/v1",
@@ -442,7 +442,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        122555, length: 1355,
+		at:        122808, length: 1355,
 	},
 	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
@@ -450,7 +450,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        123911, length: 1547,
+		at:        124164, length: 1547,
 	},
 	{
 		id: "newrelic-license", baseURL: "https://metric-api.newrelic.com",
@@ -458,7 +458,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        125459, length: 1282,
+		at:        125712, length: 1282,
 	},
 	{
 		id: "newrelic-user", baseURL: "https://api.newrelic.com",
@@ -466,7 +466,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"NRAK-"},
 		pins:      []string{"user_id"},
-		at:        126742, length: 1815,
+		at:        126995, length: 1815,
 	},
 	{
 		id: "notion", baseURL: "https://api.notion.com",
@@ -474,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ntn_"},
 		pins:      []string{"bot"},
-		at:        128558, length: 1723,
+		at:        128811, length: 1723,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -482,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        130282, length: 1461,
+		at:        130535, length: 1461,
 	},
 	{
 		id: "okta", baseURL: "own",
@@ -490,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        131744, length: 1640,
+		at:        131997, length: 1640,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -498,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        133385, length: 4049,
+		at:        133638, length: 4049,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -506,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        137435, length: 2769,
+		at:        137688, length: 2769,
 	},
 	{
 		id: "opsgenie", baseURL: "https://api.opsgenie.com",
@@ -514,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        140205, length: 2020,
+		at:        140458, length: 2020,
 	},
 	{
 		id: "pagerduty", baseURL: "https://api.pagerduty.com",
@@ -522,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        142226, length: 2006,
+		at:        142479, length: 2006,
 	},
 	{
 		id: "paypal", baseURL: "https://api-m.paypal.com",
@@ -530,7 +530,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"app_id"},
-		at:        144233, length: 1844,
+		at:        144486, length: 1844,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -538,7 +538,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        146078, length: 834,
+		at:        146331, length: 834,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -546,7 +546,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        146913, length: 1930,
+		at:        147166, length: 1930,
 	},
 	{
 		id: "postmark-account", baseURL: "https://api.postmarkapp.com",
@@ -554,7 +554,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        148844, length: 1429,
+		at:        149097, length: 1429,
 	},
 	{
 		id: "postmark", baseURL: "https://api.postmarkapp.com",
@@ -562,7 +562,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"server_id"},
-		at:        150274, length: 1550,
+		at:        150527, length: 1550,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -570,7 +570,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        151825, length: 1435,
+		at:        152078, length: 1435,
 	},
 	{
 		id: "resend", baseURL: "https://api.resend.com",
@@ -578,7 +578,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"re_"},
 		pins:      []string(nil),
-		at:        153261, length: 2278,
+		at:        153514, length: 2278,
 	},
 	{
 		id: "sendgrid", baseURL: "https://api.sendgrid.com",
@@ -586,7 +586,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"SG."},
 		pins:      []string(nil),
-		at:        155540, length: 1996,
+		at:        155793, length: 1996,
 	},
 	{
 		id: "sentry", baseURL: "https://sentry.io",
@@ -594,7 +594,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sntrys_", "sntryu_"},
 		pins:      []string{"user_id"},
-		at:        157537, length: 1949,
+		at:        157790, length: 1949,
 	},
 	{
 		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
@@ -602,7 +602,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
 		pins:      []string(nil),
-		at:        159487, length: 2115,
+		at:        159740, length: 2115,
 	},
 	{
 		id: "slack-webhook", baseURL: "https://hooks.slack.com",
@@ -610,7 +610,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"https://hooks.slack.com/"},
 		pins:      []string(nil),
-		at:        161603, length: 2478,
+		at:        161856, length: 2478,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -618,7 +618,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-"},
 		pins:      []string{"team_id", "user_id"},
-		at:        164082, length: 5291,
+		at:        164335, length: 5291,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -626,7 +626,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        169374, length: 2163,
+		at:        169627, length: 2163,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -634,7 +634,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        171538, length: 1360,
+		at:        171791, length: 1360,
 	},
 	{
 		id: "square", baseURL: "https://connect.squareup.com",
@@ -642,7 +642,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sq0atp-"},
 		pins:      []string{"client_id", "merchant_id"},
-		at:        172899, length: 2157,
+		at:        173152, length: 2157,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -650,7 +650,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        175057, length: 4169,
+		at:        175310, length: 4169,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -658,7 +658,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        179227, length: 1104,
+		at:        179480, length: 1104,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -666,7 +666,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        180332, length: 1545,
+		at:        180585, length: 1545,
 	},
 	{
 		id: "telegram-bot", baseURL: "https://api.telegram.org",
@@ -674,7 +674,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        181878, length: 1564,
+		at:        182131, length: 1564,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -682,7 +682,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        183443, length: 1959,
+		at:        183696, length: 1959,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -690,7 +690,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        185403, length: 1130,
+		at:        185656, length: 1130,
 	},
 	{
 		id: "twilio-api-key", baseURL: "https://verify.twilio.com",
@@ -698,7 +698,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        186534, length: 2109,
+		at:        186787, length: 2109,
 	},
 	{
 		id: "twilio", baseURL: "https://api.twilio.com",
@@ -706,7 +706,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_sid_end"},
-		at:        188644, length: 2737,
+		at:        188897, length: 2737,
 	},
 	{
 		id: "vault", baseURL: "own",
@@ -714,7 +714,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hvs.", "hvb.", "hvr."},
 		pins:      []string{"entity", "namespace"},
-		at:        191382, length: 4401,
+		at:        191635, length: 4401,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -722,7 +722,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        195784, length: 977,
+		at:        196037, length: 977,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -730,7 +730,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        196762, length: 2270,
+		at:        197015, length: 2270,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -738,7 +738,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        199033, length: 1141,
+		at:        199286, length: 1141,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -746,7 +746,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        200175, length: 1597,
+		at:        200428, length: 1597,
 	},
 	{
 		id: "x509", baseURL: "",
@@ -754,7 +754,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"subject"},
-		at:        201773, length: 1420,
+		at:        202026, length: 1420,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -762,6 +762,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        203194, length: 2834,
+		at:        203447, length: 2834,
 	},
 }
