@@ -76,7 +76,7 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 			return clientCert(o.ClientCertFile, o.ClientKeyFile)
 		}
 	}
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata(o.Reach)}
+	dialer := Dialer(o.Reach...)
 	idle := idleTimeout
 	if o.MaxConns > 0 {
 		idle = polledTimeout
@@ -101,6 +101,12 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       orDefault(o.Timeout, Timeout),
 	}, nil
+}
+
+// Dialer returns what dials for every client, and for those who speak another protocol
+// than HTTP: it refuses metadata addresses after DNS, those of reach aside.
+func Dialer(reach ...netip.Addr) *net.Dialer {
+	return &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, ControlContext: refuseMetadata(reach)}
 }
 
 func (f *Factory) agent() string {
