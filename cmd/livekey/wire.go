@@ -24,7 +24,11 @@ import (
 	"github.com/livekey/livekey/validator/catalog"
 	"github.com/livekey/livekey/validator/federation"
 	"github.com/livekey/livekey/validator/google"
+	"github.com/livekey/livekey/validator/mongodb"
+	"github.com/livekey/livekey/validator/mysql"
 	"github.com/livekey/livekey/validator/offline"
+	"github.com/livekey/livekey/validator/postgres"
+	"github.com/livekey/livekey/validator/redis"
 	"github.com/livekey/livekey/validator/sigv4"
 	"github.com/livekey/livekey/validator/vaulttoken"
 )
@@ -59,7 +63,12 @@ var (
 		"vault_token": vaulttoken.Decode,
 		"x509":        offline.KeyPair,
 	}
-	speakers = map[string]validator.Speaker{}
+	speakers = map[string]validator.Speaker{
+		"mongodb":  mongodb.New(),
+		"mysql":    mysql.New(),
+		"postgres": postgres.New(),
+		"redis":    redis.New(),
+	}
 
 	channelKinds = map[string]func(alerts.Env, config.Node) (alerts.Channel, error){
 		"alertmanager": alertmanager.FromConfig,

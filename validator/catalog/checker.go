@@ -391,8 +391,13 @@ func (p *Provider) clean(s string, m proof.Material, longest int) string {
 		return ""
 	}
 	for part, v := range m.Parts {
-		if !slices.Contains(p.file.Public, string(part)) && p.echoes([]byte(s), v.Reveal()) {
-			return ""
+		if slices.Contains(p.file.Public, string(part)) {
+			continue
+		}
+		for _, hidden := range p.hidden(v.Reveal()) {
+			if p.echoes([]byte(s), hidden) {
+				return ""
+			}
 		}
 	}
 	return s
