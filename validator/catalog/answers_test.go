@@ -305,7 +305,7 @@ func TestEveryProviderHasAnswers(t *testing.T) {
 	for _, id := range inGo {
 		all[id] = corpus{}
 	}
-	for id := range replies(t) { // of those who do not speak HTTP
+	for id := range dialoguesOf(t) { // of those who do not speak HTTP
 		all[id] = corpus{}
 	}
 	for _, id := range Builtin().IDs() {

@@ -52,8 +52,8 @@ func (r *reply) verdict(t *testing.T, p *Provider, m proof.Material) key.Verdict
 	return c.Check(t.Context(), m)
 }
 
-// replies are the files of testdata/replies by provider.
-func replies(t testing.TB) map[string]dialogues {
+// dialoguesOf are the files of testdata/replies by provider.
+func dialoguesOf(t testing.TB) map[string]dialogues {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/replies/*.yaml")
 	if err != nil || len(paths) == 0 {
@@ -80,7 +80,7 @@ func replies(t testing.TB) map[string]dialogues {
 
 // Every reply means what its file says, and every rule is tried by one.
 func TestReplies(t *testing.T) {
-	for id, d := range replies(t) {
+	for id, d := range dialoguesOf(t) {
 		p := lookedUp(t, id)
 		seen := map[*rule]bool{}
 		value, err := parseTemplate(d.Value)
@@ -116,7 +116,7 @@ func TestReplies(t *testing.T) {
 
 // Not a word, or words of somebody else, kill no key and prove none.
 func TestRepliesOfNobody(t *testing.T) {
-	for id, d := range replies(t) {
+	for id, d := range dialoguesOf(t) {
 		p := lookedUp(t, id)
 		for _, text := range append(strangers, `{"asked":true}`, `{"accepted":false}`, `{"code":""}`, `{"code":0}`, `{"user":"app"}`) {
 			if v := (&reply{Reply: text}).verdict(t, p, checkertest.Material(d.Value)); v.Outcome != key.Unknown {
