@@ -305,9 +305,6 @@ func TestEveryProviderHasAnswers(t *testing.T) {
 	for _, id := range inGo {
 		all[id] = corpus{}
 	}
-	for id := range dialoguesOf(t) { // of those who do not speak HTTP
-		all[id] = corpus{}
-	}
 	for _, id := range Builtin().IDs() {
 		if _, ok := all[id]; !ok {
 			t.Errorf("%s: testdata/answers/%s.yaml is missing: say what the issuer answers", id, id)
