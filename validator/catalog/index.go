@@ -445,12 +445,28 @@ var index = []indexed{
 		at:        122808, length: 1355,
 	},
 	{
+		id: "mongodb", baseURL: "",
+		variables: []string{"MONGODB_URI", "MONGO_URL", "MONGODB_URL", "MONGODB_PASSWORD"},
+		shared:    []string{"DATABASE_URL"},
+		prefixes:  []string{"mongodb://", "mongodb+srv://"},
+		pins:      []string(nil),
+		at:        124164, length: 3927,
+	},
+	{
+		id: "mysql", baseURL: "",
+		variables: []string{"MYSQL_URL", "MYSQL_PASSWORD", "MYSQL_PWD", "MARIADB_PASSWORD"},
+		shared:    []string{"DATABASE_URL"},
+		prefixes:  []string{"mysql://", "mariadb://"},
+		pins:      []string(nil),
+		at:        128092, length: 5414,
+	},
+	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
 		variables: []string{"NETLIFY_AUTH_TOKEN", "NETLIFY_TOKEN"},
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        124164, length: 1547,
+		at:        133507, length: 1547,
 	},
 	{
 		id: "newrelic-license", baseURL: "https://metric-api.newrelic.com",
@@ -458,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        125712, length: 1282,
+		at:        135055, length: 1282,
 	},
 	{
 		id: "newrelic-user", baseURL: "https://api.newrelic.com",
@@ -466,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"NRAK-"},
 		pins:      []string{"user_id"},
-		at:        126995, length: 1815,
+		at:        136338, length: 1815,
 	},
 	{
 		id: "notion", baseURL: "https://api.notion.com",
@@ -474,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ntn_"},
 		pins:      []string{"bot"},
-		at:        128811, length: 1723,
+		at:        138154, length: 1723,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -482,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        130535, length: 1461,
+		at:        139878, length: 1461,
 	},
 	{
 		id: "okta", baseURL: "own",
@@ -490,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        131997, length: 1640,
+		at:        141340, length: 1640,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -498,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        133638, length: 4049,
+		at:        142981, length: 4049,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -506,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        137688, length: 2769,
+		at:        147031, length: 2769,
 	},
 	{
 		id: "opsgenie", baseURL: "https://api.opsgenie.com",
@@ -514,7 +530,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        140458, length: 2020,
+		at:        149801, length: 2020,
 	},
 	{
 		id: "pagerduty", baseURL: "https://api.pagerduty.com",
@@ -522,7 +538,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        142479, length: 2006,
+		at:        151822, length: 2006,
 	},
 	{
 		id: "paypal", baseURL: "https://api-m.paypal.com",
@@ -530,7 +546,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"app_id"},
-		at:        144486, length: 1844,
+		at:        153829, length: 1844,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -538,7 +554,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        146331, length: 834,
+		at:        155674, length: 834,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -546,7 +562,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        147166, length: 1930,
+		at:        156509, length: 1930,
+	},
+	{
+		id: "postgres", baseURL: "",
+		variables: []string{"POSTGRES_URL", "POSTGRES_PASSWORD", "PGPASSWORD"},
+		shared:    []string{"DATABASE_URL"},
+		prefixes:  []string{"postgres://", "postgresql://"},
+		pins:      []string{"database"},
+		at:        158440, length: 4503,
 	},
 	{
 		id: "postmark-account", baseURL: "https://api.postmarkapp.com",
@@ -554,7 +578,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        149097, length: 1429,
+		at:        162944, length: 1429,
 	},
 	{
 		id: "postmark", baseURL: "https://api.postmarkapp.com",
@@ -562,7 +586,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"server_id"},
-		at:        150527, length: 1550,
+		at:        164374, length: 1550,
+	},
+	{
+		id: "redis", baseURL: "",
+		variables: []string{"REDIS_URL", "REDIS_PASSWORD", "REDISCLI_AUTH"},
+		shared:    []string(nil),
+		prefixes:  []string{"redis://", "rediss://", "valkey://", "valkeys://"},
+		pins:      []string(nil),
+		at:        165925, length: 4298,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -570,7 +602,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        152078, length: 1435,
+		at:        170224, length: 1435,
 	},
 	{
 		id: "resend", baseURL: "https://api.resend.com",
@@ -578,7 +610,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"re_"},
 		pins:      []string(nil),
-		at:        153514, length: 2278,
+		at:        171660, length: 2278,
 	},
 	{
 		id: "sendgrid", baseURL: "https://api.sendgrid.com",
@@ -586,7 +618,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"SG."},
 		pins:      []string(nil),
-		at:        155793, length: 1996,
+		at:        173939, length: 1996,
 	},
 	{
 		id: "sentry", baseURL: "https://sentry.io",
@@ -594,7 +626,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sntrys_", "sntryu_"},
 		pins:      []string{"user_id"},
-		at:        157790, length: 1949,
+		at:        175936, length: 1949,
 	},
 	{
 		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
@@ -602,7 +634,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
 		pins:      []string(nil),
-		at:        159740, length: 2115,
+		at:        177886, length: 2115,
 	},
 	{
 		id: "slack-webhook", baseURL: "https://hooks.slack.com",
@@ -610,7 +642,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"https://hooks.slack.com/"},
 		pins:      []string(nil),
-		at:        161856, length: 2478,
+		at:        180002, length: 2478,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -618,7 +650,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-"},
 		pins:      []string{"team_id", "user_id"},
-		at:        164335, length: 5291,
+		at:        182481, length: 5291,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -626,7 +658,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        169627, length: 2163,
+		at:        187773, length: 2163,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -634,7 +666,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        171791, length: 1360,
+		at:        189937, length: 1360,
 	},
 	{
 		id: "square", baseURL: "https://connect.squareup.com",
@@ -642,7 +674,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sq0atp-"},
 		pins:      []string{"client_id", "merchant_id"},
-		at:        173152, length: 2157,
+		at:        191298, length: 2157,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -650,7 +682,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        175310, length: 4169,
+		at:        193456, length: 4169,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -658,7 +690,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        179480, length: 1104,
+		at:        197626, length: 1104,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -666,7 +698,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        180585, length: 1545,
+		at:        198731, length: 1545,
 	},
 	{
 		id: "telegram-bot", baseURL: "https://api.telegram.org",
@@ -674,7 +706,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        182131, length: 1564,
+		at:        200277, length: 1564,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -682,7 +714,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        183696, length: 1959,
+		at:        201842, length: 1959,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -690,7 +722,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        185656, length: 1130,
+		at:        203802, length: 1130,
 	},
 	{
 		id: "twilio-api-key", baseURL: "https://verify.twilio.com",
@@ -698,7 +730,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        186787, length: 2109,
+		at:        204933, length: 2109,
 	},
 	{
 		id: "twilio", baseURL: "https://api.twilio.com",
@@ -706,7 +738,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_sid_end"},
-		at:        188897, length: 2737,
+		at:        207043, length: 2737,
 	},
 	{
 		id: "vault", baseURL: "own",
@@ -714,7 +746,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hvs.", "hvb.", "hvr."},
 		pins:      []string{"entity", "namespace"},
-		at:        191635, length: 4401,
+		at:        209781, length: 4401,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -722,7 +754,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        196037, length: 977,
+		at:        214183, length: 977,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -730,7 +762,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        197015, length: 2270,
+		at:        215161, length: 2270,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -738,7 +770,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        199286, length: 1141,
+		at:        217432, length: 1141,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -746,7 +778,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        200428, length: 1597,
+		at:        218574, length: 1597,
 	},
 	{
 		id: "x509", baseURL: "",
@@ -754,7 +786,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"subject"},
-		at:        202026, length: 1420,
+		at:        220172, length: 1420,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -762,6 +794,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        203447, length: 2834,
+		at:        221593, length: 2834,
 	},
 }
