@@ -83,11 +83,13 @@ func (a *app) printChecked(checked []report.Checked) error {
 		return err
 	}
 	for _, c := range checked {
-		if c.Detail == "" {
-			continue
-		}
-		if err := a.say("%s: %s", c.Name, c.Detail); err != nil {
-			return err
+		for _, text := range []string{c.Detail, terms(c.ExpiresAt, c.Limits, time.Now())} {
+			if text == "" {
+				continue
+			}
+			if err := a.say("%s: %s", c.Name, text); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/internal/ui"
 	"github.com/livekey/livekey/sources"
 	"github.com/livekey/livekey/validator"
 )
@@ -79,7 +81,7 @@ func (x examiner) examine(ctx context.Context, k engine.Key) (report.Checked, co
 	}
 	return report.Checked{
 		Name: k.Name, Provider: k.Provider, Outcome: v.Outcome, Reason: v.Reason, Detail: detail,
-		HTTPStatus: v.HTTPStatus, RequestID: v.RequestID, CheckedAt: v.CheckedAt, ExpiresAt: v.ExpiresAt, Identity: v.Identity,
+		HTTPStatus: v.HTTPStatus, RequestID: v.RequestID, CheckedAt: v.CheckedAt, ExpiresAt: v.ExpiresAt, Identity: v.Identity, Limits: v.Limits,
 	}, c
 }
 
@@ -91,3 +93,26 @@ func owner(id key.Identity) string {
 	}
 	return strings.Join(all, " ")
 }
+
+// terms is until when and how often a key may be used, in words; empty if its issuer does
+// not say.
+func terms(expires time.Time, l *key.Limits, now time.Time) string {
+	var all []string
+	switch {
+	case expires.IsZero():
+	case expires.After(now):
+		all = append(all, fmt.Sprintf("expires in %s, at %s", ui.Span(expires.Sub(now)), expires.UTC().Format(minute)))
+	default:
+		all = append(all, "was to expire at "+expires.UTC().Format(minute))
+	}
+	if l != nil {
+		text := fmt.Sprintf("%d of %d calls were left", l.Remaining, l.Limit)
+		if !l.ResetAt.IsZero() {
+			text += ", all are back at " + l.ResetAt.UTC().Format(minute)
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
+}
+
+const minute = "2006-01-02 15:04 UTC"

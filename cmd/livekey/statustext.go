@@ -93,6 +93,12 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 	if c := k.Current; c != nil && c.Suspect {
 		say(ui.Warn, "its issuer refused it, %s; it is asked again before it is called dead", verdict(c.Outcome, c.Reason).Text)
 	}
+	if c := k.Current; c != nil {
+		told := slices.DeleteFunc([]string{owner(c.Identity), terms(c.ExpiresAt, c.Limits, now)}, func(s string) bool { return s == "" })
+		if len(told) > 0 {
+			say(ui.Faint, "%s", strings.Join(told, "; "))
+		}
+	}
 	if c := k.Candidate; c != nil {
 		text := fmt.Sprintf("candidate %s is %s", c.Fingerprint, verdict(c.Outcome, c.Reason).Text)
 		if c.HeldBy != "" {
@@ -101,6 +107,9 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 		text += fmt.Sprintf(" (%s)", ui.Age(now, c.Since))
 		if c.Detail != "" && (c.Outcome != key.Live || c.Reason != key.Valid) { // "accepted" is no reason to be held
 			text += ": " + c.Detail
+		}
+		if end := terms(c.ExpiresAt, nil, now); end != "" {
+			text += "; " + end
 		}
 		say(ui.Warn, "%s", text)
 		if c.HeldBy == heldFailed {
@@ -194,7 +203,7 @@ func changing(s report.Status) string {
 		keys[i].NextProbeAt = time.Time{}
 		if k.Current != nil {
 			c := *k.Current
-			c.CheckedAt = time.Time{}
+			c.CheckedAt, c.Limits = time.Time{}, nil
 			keys[i].Current = &c
 		}
 		if k.Holders != nil {

@@ -70,6 +70,16 @@ func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
 		}}}}, "held: its consumers did not come back with it (-)\n  -> mend them, then livekey approve A\n", "held: failed"},
 		{"old versions of one fate stand in one line", report.Status{Keys: []report.Key{{Name: "A", Current: live, Older: old}}}, "A: older a4 is live (-)\nA: older a1, a3 are dead\nA: older a2, a5: nobody has their values any more", "is dead"},
 		{"a log that cannot be read is named", report.Status{Keys: []report.Key{{Name: "A", Current: live, UnreadLogs: []string{"file /x: no such file"}}}}, "A: refusals are not seen in file /x: no such file\n", "adopted"},
+		{"who owns a key and until when is told", report.Status{Keys: []report.Key{{Name: "A", Current: &report.Current{
+			Outcome: key.Live, Identity: key.Identity{"scopes": "read,write", "organization": "o"}, ExpiresAt: time.Now().Add(75 * time.Hour),
+			Limits: &key.Limits{Limit: 50, Remaining: 48, ResetAt: time.Unix(1_800_000_000, 0)},
+		}}}}, "A: organization=o scopes=read,write; expires in 3d, at 20", "was to"},
+		{"so is how often it may be used", report.Status{Keys: []report.Key{{Name: "A", Current: &report.Current{
+			ExpiresAt: time.Unix(1_700_000_000, 0), Limits: &key.Limits{Limit: 50, Remaining: 48, ResetAt: time.Unix(1_800_000_000, 0)},
+		}}}}, "A: was to expire at 2023-11-14 22:13 UTC; 48 of 50 calls were left, all are back at 2027-01-15 08:00 UTC\n", "expires in"},
+		{"the end of a candidate is told", report.Status{Keys: []report.Key{{Name: "A", Current: live, Candidate: &report.Candidate{
+			Outcome: key.Live, Reason: key.Blocked, HeldBy: "worse", ExpiresAt: time.Now().Add(75 * time.Hour),
+		}}}}, "held: worse (-); expires in 3d", "A: ;"},
 		{"what a summary says is not said again", report.Status{Alerts: []alerts.Data{missing}}, "A: nothing (read /a: not found)\n", "\n  read /a"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

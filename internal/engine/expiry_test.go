@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -71,6 +73,43 @@ func TestAnEndIsOneAlertThatGrows(t *testing.T) {
 			if what == "opened key_expiring" {
 				t.Errorf("told of an end that is far: %q", w.channel.story()[told:])
 			}
+		}
+	})
+}
+
+// Limits change with every answer: they are shown, and cost the journal nothing.
+func TestLimitsAreShownAndNoNewsToTheJournal(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		at := now().Add(time.Hour)
+		limited := func(left int64) {
+			w.issuer.mu.Lock()
+			defer w.issuer.mu.Unlock()
+			w.issuer.keys["v1"] = key.Verdict{
+				Outcome: key.Live, Reason: key.Valid, Identity: key.Identity{"organization": "ours", "scopes": "read"},
+				Limits: &key.Limits{Limit: 50, Remaining: left, ResetAt: at},
+			}
+		}
+		w.source.set("K", "v1")
+		limited(50)
+		w.start()
+		defer w.stop()
+		pass(time.Minute)
+		size := func() int64 {
+			s, err := os.Stat(filepath.Join(w.dir, "journal.jsonl"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s.Size()
+		}
+		before := size()
+		limited(7)
+		pass(15 * time.Minute)
+		c := w.e.Status().Keys[0].Current
+		if c.Limits == nil || c.Limits.Remaining != 7 || c.Limits.Limit != 50 || c.Identity["scopes"] != "read" {
+			t.Errorf("status says %+v, %+v", c, c.Limits)
+		}
+		if after := size(); after != before {
+			t.Errorf("the journal grew by %d bytes", after-before)
 		}
 	})
 }

@@ -35,8 +35,9 @@ func full() report.Status {
 		Ready: true,
 		Keys: []report.Key{
 			{
-				Name: "LIVE", Sinks: sinks, NextProbeAt: at,
-				Current:   &report.Current{Outcome: key.Live, Reason: key.Valid, CheckedAt: at, DeliveredAt: at, ExpiresAt: at, Fingerprint: "f00dface0000"},
+				Name: "LIVE", Provider: "anthropic", Sinks: sinks, NextProbeAt: at,
+				Current: &report.Current{Outcome: key.Live, Reason: key.Valid, CheckedAt: at, DeliveredAt: at, ExpiresAt: at, Fingerprint: "f00dface0000",
+					Limits: &key.Limits{Limit: 50, Remaining: 48, ResetAt: at}},
 				Candidate: &report.Candidate{HeldBy: "misplaced"},
 				Older:     []report.Older{{Outcome: key.Live}, {Outcome: key.Dead}},
 				Holders:   &report.Holders{Current: 3, Older: 2, LookedAt: at},
@@ -82,6 +83,10 @@ func TestScrape(t *testing.T) {
 		"a key that was never delivered has a state":   `livekey_key_state{key="EMPTY",state="undelivered"} 1`,
 		"times are absolute, in seconds":               `livekey_key_last_verified_timestamp_seconds{key="LIVE"} 1.8e+09`,
 		"an expiry is told":                            `livekey_key_expiry_timestamp_seconds{key="LIVE"} 1.8e+09`,
+		"a limit is told":                              `livekey_key_rate_limit{key="LIVE"} 50`,
+		"so is what is left of it":                     `livekey_key_rate_limit_remaining{key="LIVE"} 48`,
+		"and when all is back":                         `livekey_key_rate_limit_reset_timestamp_seconds{key="LIVE"} 1.8e+09`,
+		"who proves a key is told":                     `livekey_key_info{key="LIVE",provider="anthropic"} 1`,
 		"what is held says why":                        `livekey_key_candidate_held{key="LIVE",reason="misplaced"} 1`,
 		"old versions that live are counted":           `livekey_previous_key_valid{key="LIVE"} 1`,
 		"consumers are counted by stage":               `livekey_consumers{key="LIVE",stage="older"} 2`,
@@ -112,6 +117,9 @@ func TestScrape(t *testing.T) {
 	}
 	if strings.Contains(text, `livekey_consumers{key="EMPTY"`) {
 		t.Error("nobody looked, and consumers are counted")
+	}
+	if strings.Contains(text, `livekey_key_rate_limit{key="EMPTY"}`) {
+		t.Error("nobody told limits, and they have a sample")
 	}
 	if strings.Contains(text, `livekey_key_last_verified_timestamp_seconds{key="EMPTY"}`) {
 		t.Error("what was never asked about has a time")

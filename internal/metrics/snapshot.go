@@ -17,6 +17,10 @@ var (
 	verified  = gauge("livekey_key_last_verified_timestamp_seconds", "When the issuer last judged the delivered version.", "key")
 	delivered = gauge("livekey_key_delivered_timestamp_seconds", "When the delivered version reached its first sink.", "key")
 	expiry    = gauge("livekey_key_expiry_timestamp_seconds", "When the delivered version expires, as its issuer says.", "key")
+	allowed   = gauge("livekey_key_rate_limit", "Calls that the issuer allows the key in a period, as of its last answer.", "key")
+	remaining = gauge("livekey_key_rate_limit_remaining", "Calls of the period that were left at the last answer.", "key")
+	resets    = gauge("livekey_key_rate_limit_reset_timestamp_seconds", "When the period ends.", "key")
+	about     = gauge("livekey_key_info", "Always 1; the label says who proves the key.", "key", "provider")
 	nextProbe = gauge("livekey_key_next_probe_timestamp_seconds", "When the issuer is asked next.", "key")
 	previous  = gauge("livekey_previous_key_valid", "How many versions that were replaced are still valid.", "key")
 
@@ -75,6 +79,7 @@ var ofKeys = []struct {
 	family
 	write func(p *page, k *report.Key)
 }{
+	{about, func(p *page, k *report.Key) { p.sample(1, string(k.Name), k.Provider) }},
 	{state, func(p *page, k *report.Key) {
 		is := stateOf(*k)
 		for _, one := range states {
@@ -89,6 +94,9 @@ var ofKeys = []struct {
 	{verified, ofCurrent(func(p *page, k *report.Key) { p.at(k.Current.CheckedAt, string(k.Name)) })},
 	{delivered, ofCurrent(func(p *page, k *report.Key) { p.at(k.Current.DeliveredAt, string(k.Name)) })},
 	{expiry, ofCurrent(func(p *page, k *report.Key) { p.at(k.Current.ExpiresAt, string(k.Name)) })},
+	{allowed, ofLimits(func(p *page, name string, l *key.Limits) { p.sample(float64(l.Limit), name) })},
+	{remaining, ofLimits(func(p *page, name string, l *key.Limits) { p.sample(float64(l.Remaining), name) })},
+	{resets, ofLimits(func(p *page, name string, l *key.Limits) { p.at(l.ResetAt, name) })},
 	{nextProbe, ofCurrent(func(p *page, k *report.Key) { p.at(k.NextProbeAt, string(k.Name)) })},
 	{previous, func(p *page, k *report.Key) {
 		valid := 0
@@ -114,6 +122,15 @@ func ofCurrent(write func(*page, *report.Key)) func(*page, *report.Key) {
 			write(p, k)
 		}
 	}
+}
+
+// ofLimits writes nothing where the issuer tells no limits of a key.
+func ofLimits(write func(p *page, name string, l *key.Limits)) func(*page, *report.Key) {
+	return ofCurrent(func(p *page, k *report.Key) {
+		if l := k.Current.Limits; l != nil {
+			write(p, string(k.Name), l)
+		}
+	})
 }
 
 // ofSinks are those of sinks.

@@ -66,6 +66,7 @@ type Current struct {
 	DeliveredAt time.Time    `json:"delivered_at,omitzero"`
 	Identity    key.Identity `json:"identity,omitempty"`
 	ExpiresAt   time.Time    `json:"expires_at,omitzero"`
+	Limits      *key.Limits  `json:"limits,omitempty"` // at checked_at; nil: the issuer does not say
 }
 
 // Candidate is a version that is not delivered.
@@ -76,6 +77,7 @@ type Candidate struct {
 	Reason      key.Reason  `json:"reason,omitempty"`
 	Which       string      `json:"which,omitempty"` // of malformed: the fault; of blocked: why
 	Detail      string      `json:"detail,omitempty"`
+	ExpiresAt   time.Time   `json:"expires_at,omitzero"`
 	HeldBy      string      `json:"held_by,omitempty"` // rejected, malformed, worse, misplaced, regressed, failed, unknown, paused, comparing, sink
 	Since       time.Time   `json:"since,omitzero"`
 }
@@ -135,4 +137,5 @@ type Checked struct {
 	CheckedAt  time.Time    `json:"checked_at,omitzero"`
 	ExpiresAt  time.Time    `json:"expires_at,omitzero"`
 	Identity   key.Identity `json:"identity,omitempty"`
+	Limits     *key.Limits  `json:"limits,omitempty"`
 }
