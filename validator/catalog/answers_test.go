@@ -286,6 +286,9 @@ func TestConformanceOfAnswers(t *testing.T) {
 func TestMadeUpCredentialsAreRefused(t *testing.T) {
 	for id, c := range corpora(t) {
 		class := lookedUp(t, id).class(secret.New([]byte(c.Value)), c.With)
+		if class.request == nil { // a login that fails on purpose locks accounts
+			continue
+		}
 		if dead := c.first("dead/"); dead != nil {
 			if a := class.judgeControl(dead.answer(), now); !a.Verdict.Rejected() || !a.Marked {
 				t.Errorf("%s: refused: %+v", id, a)
