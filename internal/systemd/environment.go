@@ -38,6 +38,7 @@ func NewEnvironment() *Environment {
 type blocks interface {
 	manager(ctx context.Context) ([]string, error)
 	services(ctx context.Context) ([]service, error) // with an Environment=, and the managers of users
+	unit(ctx context.Context, name string) (unitBlock, error)
 	close()
 }
 

@@ -17,12 +17,14 @@ import (
 type fakeBlocks struct {
 	environment []string
 	units       []service
+	one         unitBlock
 	err         error
 }
 
-func (f fakeBlocks) manager(context.Context) ([]string, error)   { return f.environment, f.err }
-func (f fakeBlocks) services(context.Context) ([]service, error) { return f.units, f.err }
-func (fakeBlocks) close()                                        {}
+func (f fakeBlocks) manager(context.Context) ([]string, error)       { return f.environment, f.err }
+func (f fakeBlocks) services(context.Context) ([]service, error)     { return f.units, f.err }
+func (f fakeBlocks) unit(context.Context, string) (unitBlock, error) { return f.one, f.err }
+func (fakeBlocks) close()                                            {}
 
 const wantedValue = "CANARY-0123456789"
 
