@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/secret"
 )
 
 // Look says that nobody can look here.
@@ -23,3 +24,9 @@ func (l *Local) Look(context.Context, Wanted) (Scan, error) {
 
 // Attribute tells nothing here.
 func Attribute(int, uint32) key.Consumer { return "" }
+
+// Process says that nobody can look here.
+func (l *Local) Process(int, secret.Hasher, []string, []string) (Started, error) {
+	_, err := l.Look(context.Background(), Wanted{})
+	return Started{}, err
+}
