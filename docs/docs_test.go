@@ -7,10 +7,12 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/doctor"
 	"github.com/livekey/livekey/validator/catalog"
 )
 
@@ -123,4 +125,15 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func TestTheDoctorsPageHasEveryCauseInOrder(t *testing.T) {
+	t.Parallel()
+	var got []doctor.Name
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(read(t, "doctor.md"), -1) {
+		got = append(got, doctor.Name(m[1]))
+	}
+	if !slices.Equal(got, doctor.Causes()) {
+		t.Errorf("the page has %v, the table %v", got, doctor.Causes())
+	}
 }

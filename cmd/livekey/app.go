@@ -134,7 +134,7 @@ func (a *app) root() *cobra.Command {
 		"the config `FILE`; by default /etc/livekey/livekey.yaml,\nthen $XDG_CONFIG_HOME/livekey/livekey.yaml")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		a.run(), a.once(), a.check(), a.plan(), a.status(), a.whoHas(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(), a.report(),
+		a.run(), a.once(), a.check(), a.doctor(), a.plan(), a.status(), a.whoHas(), a.wait(), a.refresh(), a.approve(), a.pause(), a.resume(), a.report(),
 		a.rotations(), a.safeToRevoke(), a.clean(), a.exec(), a.drill(), a.version(), a.config(), a.providers(), a.alerts(), a.man(), a.holders(),
 	)
 	group(root)

@@ -17,7 +17,7 @@ type suggester func() []string
 // completions lets the shell complete names of the config and of the catalog.
 func (a *app) completions(root *cobra.Command) {
 	for name, names := range map[string]suggester{
-		"check": a.keyNames, "refresh": a.keyNames, "approve": a.keyNames, "pause": a.keyNames, "resume": a.keyNames, "report": a.keyNames,
+		"check": a.keyNames, "doctor": a.keyNames, "refresh": a.keyNames, "approve": a.keyNames, "pause": a.keyNames, "resume": a.keyNames, "report": a.keyNames,
 		"rotations": a.keyNames, "safe-to-revoke": a.keyNames, "who-has": a.keyNames,
 		"wait": a.sinkNames, "providers": a.providerNames, "alerts test": a.channelNames,
 	} {

@@ -132,6 +132,20 @@ func (p *plan) checker(provider *catalog.Provider, s catalog.Settings) (validato
 
 // opener makes the parts of a version of the records it is stored in.
 func (p *plan) opener(k config.Key, who issuer) func(map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict) {
+	read := p.reader(k, who)
+	return func(records map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict) {
+		values, faults := read(records)
+		if len(faults) > 0 {
+			v := faults.Verdict()
+			return nil, &v
+		}
+		return values, nil
+	}
+}
+
+// reader makes the parts of a version of the records it is stored in, or everything that
+// is wrong with them.
+func (p *plan) reader(k config.Key, who issuer) func(map[key.Location]sources.Record) (map[key.Part]secret.Value, normalize.Faults) {
 	foreign := p.prefixes
 	if who.id == "" || who.id == config.NoProvider {
 		foreign = nil // any issuer's will do
@@ -144,7 +158,7 @@ func (p *plan) opener(k config.Key, who issuer) func(map[key.Location]sources.Re
 	for name, ref := range k.From {
 		parts = append(parts, placed{name, ref})
 	}
-	return func(records map[key.Location]sources.Record) (map[key.Part]secret.Value, *key.Verdict) {
+	return func(records map[key.Location]sources.Record) (map[key.Part]secret.Value, normalize.Faults) {
 		values := make(map[key.Part]secret.Value, len(parts))
 		var faults normalize.Faults
 		for loc, record := range records {
@@ -159,11 +173,7 @@ func (p *plan) opener(k config.Key, who issuer) func(map[key.Location]sources.Re
 			faults = append(faults, found...)
 			maps.Copy(values, got)
 		}
-		if len(faults) > 0 {
-			v := faults.Verdict()
-			return nil, &v
-		}
-		return values, nil
+		return values, faults
 	}
 }
 
