@@ -329,7 +329,7 @@ func (w *ward) ask(ctx context.Context, e *doctor.Evidence, s sample) {
 
 // compare says whether the place has what the source has. Of what only the place has,
 // nobody is asked.
-func (w *ward) compare(ctx context.Context, e *doctor.Evidence, source sample, same bool, print string) {
+func (w *ward) compare(ctx context.Context, e *doctor.Evidence, source sample, same bool, mark string) {
 	if !e.Set || e.Empty || source.values == nil {
 		return
 	}
@@ -341,7 +341,7 @@ func (w *ward) compare(ctx context.Context, e *doctor.Evidence, source sample, s
 		}
 		return
 	}
-	e.Held.Verdict, e.Held.Stage = v, w.stages[e.Key][print]
+	e.Held.Verdict, e.Held.Stage = v, w.stages[e.Key][mark]
 }
 
 // compareProcess compares fingerprints, which is all that is known of a process.
@@ -350,13 +350,13 @@ func (w *ward) compareProcess(ctx context.Context, e *doctor.Evidence, k patient
 	for variable, part := range k.Env {
 		v, there := source.values[part]
 		held := w.process.Held[variable]
-		print := w.hasher.Part(v)
-		same = same && there && (held.Print == print || held.Bare == print)
-		bare = bare || there && held.Bare == print
+		mark := w.hasher.Part(v)
+		same = same && there && (held.Print == mark || held.Bare == mark)
+		bare = bare || there && held.Bare == mark
 	}
 	if bare && same {
-		e.Faults = append(e.Faults, normalize.Fault{Name: normalize.Quotes, Part: key.DefaultPart,
-			Detail: "is the right key with quotes or blanks around it, as docker --env-file and some launchers leave them"})
+		const detail = "is the right key with quotes or blanks around it, as docker --env-file and some launchers leave them"
+		e.Faults = append(e.Faults, normalize.Fault{Name: normalize.Quotes, Part: key.DefaultPart, Detail: detail})
 	}
 	if k.managed {
 		e.Held.Written = w.written(ctx, k, source)

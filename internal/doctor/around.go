@@ -93,19 +93,20 @@ func cloudDeployment(e *Evidence) *sign {
 			}
 		}
 	}
-	for _, c := range e.Settings.Clouds {
-		if c.Host != "" {
-			return &sign{
-				seen: fmt.Sprintf("%s is set, to %s: a client made for that cloud asks there, and takes no key of Anthropic's", c.Variable, c.Host),
-				fix:  "unset it if this program is to ask Anthropic", command: "unset " + c.Variable, hint: true,
-			}
-		}
+	if len(e.Settings.Clouds) == 0 {
+		return nil
+	}
+	c := e.Settings.Clouds[0] // switches come first
+	if c.Host != "" {
 		return &sign{
-			seen: fmt.Sprintf("%s is set: Claude Code and its SDK then ask that cloud with its own credentials, and %s is not used", c.Variable, e.Variable),
-			fix:  "unset it to use this key, or give the cloud's credentials (AWS, gcloud, az)", command: "unset " + c.Variable,
+			seen: fmt.Sprintf("%s is set, to %s: a client made for that cloud asks there, and takes no key of Anthropic's", c.Variable, c.Host),
+			fix:  "unset it if this program is to ask Anthropic", command: "unset " + c.Variable, hint: true,
 		}
 	}
-	return nil
+	return &sign{
+		seen: fmt.Sprintf("%s is set: Claude Code and its SDK then ask that cloud with its own credentials, and %s is not used", c.Variable, e.Variable),
+		fix:  "unset it to use this key, or give the cloud's credentials (AWS, gcloud, az)", command: "unset " + c.Variable,
+	}
 }
 
 func twoCredentials(e *Evidence) *sign {

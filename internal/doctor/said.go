@@ -9,7 +9,7 @@ import (
 )
 
 // advice is what to do about a key that authenticates and cannot be used.
-var advice = map[string]string{
+var advice = map[string]string{ //nolint:gosec // no credential
 	"no_credit":       "buy credit, or store a key of another organization",
 	"spend_cap":       "raise the limit in the issuer's console, or wait until it starts anew",
 	"org_disabled":    "ask the issuer's support: no key of this organization works",
@@ -17,7 +17,7 @@ var advice = map[string]string{
 }
 
 // pages are where a person mends what only a console can.
-var pages = map[string]string{
+var pages = map[string]string{ //nolint:gosec // no credential
 	"anthropic/no_credit":       "https://platform.claude.com/settings/billing",
 	"anthropic/spend_cap":       "https://platform.claude.com/settings/limits",
 	"anthropic/keys":            "https://platform.claude.com/settings/keys",

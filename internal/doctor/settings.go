@@ -28,8 +28,8 @@ var switches = []string{"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CL
 var cloudURLs = []string{"ANTHROPIC_BEDROCK_BASE_URL", "ANTHROPIC_VERTEX_BASE_URL", "ANTHROPIC_FOUNDRY_BASE_URL", "ANTHROPIC_AWS_BASE_URL", "ANTHROPIC_BEDROCK_MANTLE_BASE_URL"}
 
 const (
-	apiKey        = "ANTHROPIC_API_KEY"
-	authToken     = "ANTHROPIC_AUTH_TOKEN"
+	apiKey        = "ANTHROPIC_API_KEY"       //nolint:gosec // the name of a variable
+	authToken     = "ANTHROPIC_AUTH_TOKEN"    //nolint:gosec // the name of a variable
 	oauthToken    = "CLAUDE_CODE_OAUTH_TOKEN" //nolint:gosec // the name of a variable
 	customHeaders = "ANTHROPIC_CUSTOM_HEADERS"
 )
