@@ -268,7 +268,7 @@ func (w *ward) recognize(e *doctor.Evidence, k patient, who issuer, v *secret.Va
 	if p, err := w.catalog.Lookup(id); err == nil {
 		e.Issuer, e.Signs = p.Info().Name, p.Signs()
 		if v != nil {
-			kind, fits := p.Kind(*v)
+			kind, fits := p.Kind(*v, k.With)
 			e.Class, e.Misfit = kind, !fits
 		}
 		s := catalog.Settings{BaseURL: k.BaseURL, With: k.With, Client: w.client}

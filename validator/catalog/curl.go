@@ -10,10 +10,10 @@ import (
 	"github.com/livekey/livekey/internal/secret"
 )
 
-// Kind tells which kind of credential a value is, by its prefix, and whether it has the
-// shape of one: a shape only ever speaks against a value.
-func (p *Provider) Kind(v secret.Value) (name string, fits bool) {
-	c := p.class(v)
+// Kind tells which kind of credential a value is, by its prefix and by what the config says
+// beside it, and whether it has the shape of one: a shape only ever speaks against a value.
+func (p *Provider) Kind(v secret.Value, with map[string]string) (name string, fits bool) {
+	c := p.class(v, with)
 	return c.name, !c.misshapen(v)
 }
 

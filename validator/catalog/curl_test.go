@@ -131,7 +131,7 @@ func TestCurlAsksAsLivekeyDoes(t *testing.T) {
 		if want == "" {
 			continue // of a class that is not sent
 		}
-		kind, _ := p.Kind(first)
+		kind, _ := p.Kind(first, s.With)
 		line := p.Curl(s, kind, env)
 		if err := sh(t.Context(), line, environ); err != nil {
 			t.Errorf("%s: %v\n%s", id, err, line)
