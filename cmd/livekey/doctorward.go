@@ -198,15 +198,10 @@ func (w *ward) look(names []string) error {
 
 // addresses are the variables by which an issuer's file says that its address is named.
 func (w *ward) addresses(variable string) []string {
-	id, err := w.catalog.Resolve([]string{variable})
-	if err != nil || id == "" {
-		return nil
+	if p := w.issuerOf(variable); p != nil {
+		return p.Addresses()
 	}
-	p, err := w.catalog.Lookup(id)
-	if err != nil {
-		return nil
-	}
-	return p.Addresses()
+	return nil
 }
 
 func (w *ward) patient(name string) (patient, error) {
@@ -234,22 +229,38 @@ func (w *ward) patient(name string) (patient, error) {
 // made is a key that no config has. How its issuer is asked, variables beside it may say:
 // the address of one that everybody runs himself, a region.
 func (w *ward) made(variable string) config.Key {
-	variables := []string{variable}
-	var base string
-	with := map[string]string{}
-	if id, err := w.catalog.Resolve([]string{variable}); err == nil && id != "" {
-		if p, err := w.catalog.Lookup(id); err == nil {
-			variables = w.together(p, variable)
-			base, with = p.FromEnvironment(w.beside(variable, p.Addresses()))
-			if p.Info().BaseURL != catalog.OwnAddress {
-				base = "" // what leads elsewhere is a cause, and gets no key
+	k := config.Key{
+		Name: key.Name(variable), Env: map[string]key.Part{variable: key.DefaultPart}, From: map[key.Part]key.Ref{},
+		Policy: config.Default(false).Policy, Format: "plain",
+	}
+	if p := w.issuerOf(variable); p != nil {
+		k.BaseURL, k.With = p.FromEnvironment(w.beside(variable, p.Addresses()))
+		if p.Info().BaseURL != catalog.OwnAddress {
+			k.BaseURL = "" // what leads elsewhere is a cause, and gets no key
+		}
+		for _, name := range w.together(p, variable) {
+			if part, several := p.PartOf(name); several {
+				k.Env[name] = part
 			}
 		}
 	}
-	k, _ := together(variable, variables, w.ref)
-	return config.Key{
-		Name: k.name, From: k.from, Env: k.env, BaseURL: base, With: with, Policy: config.Default(false).Policy, Format: "plain",
+	for name, part := range k.Env {
+		k.From[part] = w.ref(name)
 	}
+	return k
+}
+
+// issuerOf is the provider that a variable's exact name belongs to; nil if that tells none.
+func (w *ward) issuerOf(variable string) *catalog.Provider {
+	id, err := w.catalog.Resolve([]string{variable})
+	if err != nil || id == "" {
+		return nil
+	}
+	p, err := w.catalog.Lookup(id)
+	if err != nil {
+		return nil
+	}
+	return p
 }
 
 // together are the variables of the key that variable belongs to: of each part the one that
