@@ -72,7 +72,7 @@ func (c curl) line(to base) string {
 			lines = append(lines, c.option("header", append(template{{literal: name + ": "}}, t...)))
 		} else {
 			text, _ := t.render(c.stands)
-			arguments = append(arguments, "-H "+quoted(name+": "+text))
+			arguments = append(arguments, "-H "+shellWord(name+": "+text))
 		}
 	}
 	if c.sign != nil {
@@ -81,14 +81,14 @@ func (c curl) line(to base) string {
 	if c.ofKey(c.body) {
 		lines = append(lines, c.option("data", c.body))
 	} else if text, _ := c.body.render(c.stands); text != "" {
-		arguments = append(arguments, "--data "+quoted(text))
+		arguments = append(arguments, "--data "+shellWord(text))
 	}
 	address := slices.Concat(to.template(), c.url)
 	if c.ofKey(address) {
 		lines = append(lines, c.option("url", address))
 	} else {
 		text, _ := address.render(c.stands)
-		arguments = append(arguments, quoted(text))
+		arguments = append(arguments, shellWord(text))
 	}
 	const more = " \\\n  "
 	if len(lines) == 0 {
@@ -115,7 +115,7 @@ func (c curl) signed(arguments *[]string) []fed {
 		text, _ := c.sign.with[name].render(c.stands)
 		return text
 	}
-	*arguments = append(*arguments, "--aws-sigv4 "+quoted("aws:amz:"+of("region")+":"+of("service")))
+	*arguments = append(*arguments, "--aws-sigv4 "+shellWord("aws:amz:"+of("region")+":"+of("service")))
 	lines := []fed{c.option("user", template{{name: c.parts[0]}, {literal: ":"}, {name: c.parts[1]}})}
 	for _, part := range c.missing {
 		if c.env[key.Part(part)] != "" {
@@ -178,5 +178,5 @@ func (b base) template() template {
 	return b.label
 }
 
-// quoted is text as one word of a shell.
-func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+// shellWord is text as one word of a shell.
+func shellWord(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
