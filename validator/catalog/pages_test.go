@@ -266,6 +266,11 @@ func (p *page) traps() {
 			add("Until the key's config says `with: {%s: …}`, a refusal is `unknown/misconfigured`: %s", name, sentence(text))
 		}
 	}
+	for _, v := range f.Variants {
+		if v.Here {
+			add("Of the kind “%s”, a refusal counts whatever the config says: how it begins tells where it lives.", v.Name)
+		}
+	}
 	for _, c := range p.p.classes {
 		for i := range c.rules {
 			r := &c.rules[i]
