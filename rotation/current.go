@@ -95,8 +95,7 @@ func (t *turn) currentChecked(c *Version, e Checked) {
 	case v.Outcome == key.Dead:
 		t.currentRejected(c, e)
 	case v.Reason == key.NoProvider:
-		t.expiring()
-		c.Due = schedule.NextCheck(t.now, time.Time{}, t.p.Probe, t.p.Phase)
+		t.currentUnproved(c, v)
 	case v.Reason == key.Unauthenticated:
 		t.currentDoubted(c, v)
 	default:
@@ -136,6 +135,16 @@ func (t *turn) currentLives(c *Version, v key.Verdict) {
 	if v.Reason == key.RateLimited {
 		c.Due = t.now.Add(max(v.RetryAfter, c.Due.Sub(t.now)))
 	}
+}
+
+// currentUnproved: nobody can prove it. Whoever called it dead went by a date that it
+// carries itself, and so by a clock, which has been set right since.
+func (t *turn) currentUnproved(c *Version, v key.Verdict) {
+	c.Rejections, c.RejectedFirst, c.Attempt = 0, time.Time{}, 0
+	t.s.Dead = false
+	t.resolve("it is not past its own end", key.KeySuspect, key.KeyDead)
+	t.expiring()
+	c.Due = schedule.NextCheck(t.now, v.ExpiresAt, t.p.Probe, t.p.Phase)
 }
 
 // pin keeps the owner of the first proved version, unless the config says who it is.

@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -53,6 +54,26 @@ func TestDeadNeedsTimesOverAndAControl(t *testing.T) {
 			t.Fatal("a live key is suspect")
 		}
 		y.wantTold()
+	})
+	t.Run("a date of its own, when the clock was wrong, is taken back", func(t *testing.T) {
+		y := newPlay(t)
+		unproved := key.Verdict{Reason: key.NoProvider}
+		y.is("a", unproved)
+		y.fetch("a", 0)
+		y.told()
+		y.is("a", key.Verdict{Outcome: key.Dead, Reason: key.Expired})
+		y.pass(15*time.Minute, nil)
+		if y.wantTold(key.KeyDead); !y.s.Dead {
+			t.Fatal("not dead past its end")
+		}
+		y.is("a", unproved)
+		y.pass(11*time.Minute, nil)
+		if y.s.Dead || y.s.Suspect() || y.s.Current.Rejections != 0 {
+			t.Fatal("dead, and its end is ahead again")
+		}
+		if !slices.ContainsFunc(y.acts, func(a Action) bool { r, ok := a.(Resolve); return ok && r.Cause == key.KeyDead }) {
+			t.Fatal("the alert stays open")
+		}
 	})
 	t.Run("a control that says nothing leaves it suspect", func(t *testing.T) {
 		y := start(t)
