@@ -213,6 +213,9 @@ func (s *Server) allowed(c *caller, action, resource string) *problem {
 // ServeHTTP answers one call of either service.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", requestID())
+	s.mu.Lock()
+	w.Header().Set("Date", time.Now().Add(s.ahead).UTC().Format(http.TimeFormat))
+	s.mu.Unlock()
 	if r.Header.Get("X-Amz-Target") != "" {
 		s.serveSecrets(w, r)
 		return

@@ -124,6 +124,25 @@ func jsonKeys(path string, v any, depth int, keys *[]string) {
 	}
 }
 
+// clocksDiffer is by how much at least clocks have to differ to be worth a word.
+const clocksDiffer = 2 * time.Minute
+
+// skew says by how much the clock of who answered differs from this machine's: of many
+// a refusal it is the cause. What a cache kept says nothing.
+func (a *answer) skew(now time.Time) string {
+	date, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil || a.header.Get("Age") != "" {
+		return ""
+	}
+	switch by := date.Sub(now).Round(time.Minute); {
+	case by >= clocksDiffer:
+		return fmt.Sprintf("; the clock of this machine is %s behind that of who answered", by)
+	case by <= -clocksDiffer:
+		return fmt.Sprintf("; the clock of this machine is %s ahead of that of who answered", -by)
+	}
+	return ""
+}
+
 // requestID is the id under which the issuer's support finds the call.
 func (a *answer) requestID() string {
 	for _, name := range []string{"Request-Id", "X-Request-Id", "X-Amzn-Requestid", "Cf-Ray"} {

@@ -224,7 +224,7 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 	if v, refused := c.refuse(class, m); refused {
 		return validator.Answer{Verdict: v}
 	}
-	facts, v, ok := c.decode(m)
+	facts, v, ok := c.decode(class, m)
 	if !ok {
 		return validator.Answer{Verdict: v, Marked: true, Local: true}
 	}
@@ -242,6 +242,9 @@ func (c *checker) explain(ctx context.Context, class *class, m proof.Material) v
 	a := class.judge(got, time.Now())
 	a.Verdict.RequestID = c.provider.clean(got.requestID(), m, longestField)
 	a.Verdict = c.complete(class, got, a.Verdict, m)
+	if a.Verdict.Outcome != key.Live {
+		a.Verdict.Detail += got.skew(time.Now())
+	}
 	return a
 }
 

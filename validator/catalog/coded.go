@@ -48,7 +48,7 @@ func (c *checker) coded(m proof.Material) validator.Coded {
 
 // decode reads what the value tells of itself. ok is false if that is the whole answer:
 // the value is malformed, or a rule about the facts holds.
-func (c *checker) decode(m proof.Material) (facts any, v key.Verdict, ok bool) {
+func (c *checker) decode(class *class, m proof.Material) (facts any, v key.Verdict, ok bool) {
 	f := c.provider.file
 	if f.Decode == "" {
 		return nil, key.Verdict{}, true
@@ -60,7 +60,7 @@ func (c *checker) decode(m proof.Material) (facts any, v key.Verdict, ok bool) {
 	told := &answer{facts: read}
 	for i := range f.Before {
 		if r := &f.Before[i]; r.matches(told) {
-			return read, r.verdict(), false
+			return read, c.unasked(class, read, m, r.verdict()), false
 		}
 	}
 	return read, key.Verdict{}, true
@@ -91,7 +91,7 @@ func (s *speaking) check(ctx context.Context, m proof.Material) key.Verdict {
 	if v, refused := c.refuse(class, m); refused {
 		return v
 	}
-	facts, v, ok := c.decode(m)
+	facts, v, ok := c.decode(class, m)
 	if !ok {
 		return v
 	}

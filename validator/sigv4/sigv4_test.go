@@ -153,7 +153,7 @@ func TestAClockThatIsWrongKillsNoKey(t *testing.T) {
 		s.Skew(ahead)
 		v := newChecker(t, url).Check(t.Context(), material(p))
 		stop()
-		if v.Outcome != key.Unknown || v.Reason != key.Misconfigured || !strings.Contains(v.Detail, "timedatectl") {
+		if v.Outcome != key.Unknown || v.Reason != key.Misconfigured || !strings.Contains(v.Detail, "timedatectl") || !strings.Contains(v.Detail, "is 1h0m0s ") {
 			t.Errorf("got %s/%s: %s", v.Outcome, v.Reason, v.Detail)
 		}
 	}
