@@ -154,14 +154,14 @@ func (a *answer) requestID() string {
 }
 
 // unread judges an answer whose body could not be read.
-func unread(err error, host string) key.Verdict {
+func unread(err error, host string, named bool) key.Verdict {
 	if errors.Is(err, httpclient.ErrTooLarge) {
 		return unknown(key.Intercepted, "an answer larger than 512 KiB came, which is not the issuer's")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return unknown(key.Transient, host+": the answer was cut off")
 	}
-	return unreached(err, host)
+	return unreached(err, host, named)
 }
 
 func unknown(r key.Reason, detail string) key.Verdict {

@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -162,6 +163,36 @@ func TestAGatewaysTokenIsNoDeadKey(t *testing.T) {
 		}
 	}
 }
+
+// A host that nobody ever had is a fault of the config; that the issuer's own name is not
+// found is a fault of the network.
+func TestAHostThatDoesNotExist(t *testing.T) {
+	gone := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
+	})}
+	for name, c := range map[string]struct {
+		id, want string
+		settings Settings
+	}{
+		"of the issuer":            {"mistral", "unknown/transient", Settings{}},
+		"of a parameter":           {"anthropic-foundry", "unknown/misconfigured", Settings{With: map[string]string{"resource": "acme"}}},
+		"of the config":            {"azure-openai", "unknown/misconfigured", Settings{BaseURL: "https://acme.openai.azure.com"}},
+		"of a parameter's default": {"anthropic-aws", "unknown/transient", Settings{}},
+	} {
+		c.settings.Client = gone
+		checker, err := lookedUp(t, c.id).Checker(c.settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := checker.Check(t.Context(), checkertest.Material("x")); told(v) != c.want {
+			t.Errorf("%s: %s: %s", name, told(v), v.Detail)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // Issuers whose one free call is a list of models have long lists.
 func TestALongListOfModelsIsRead(t *testing.T) {

@@ -56,6 +56,12 @@ func (f *file) newBase(own string, params map[string]string) (base, error) {
 	return b, nil
 }
 
+// named says whether what a config says, or a key, is the host or a part of it.
+func (f *file) named(s Settings) bool {
+	t, _ := parseTemplate(f.BaseURL)
+	return s.BaseURL != "" || slices.ContainsFunc(t.names(), func(name string) bool { return s.With[name] != "" || f.ofKey(name) })
+}
+
 // ofKey says whether a placeholder is filled by what a key is.
 func (f *file) ofKey(name string) bool {
 	_, derived := f.Derived[name]

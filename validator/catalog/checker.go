@@ -72,7 +72,7 @@ func (p *Provider) settle(s Settings) (*checker, error) {
 	}
 	c := &checker{
 		provider: p, params: params, code: code{s.Signers, s.Decoders, s.Speakers}, nameIssuer: s.NameIssuer, optIn: s.OptIn,
-		elsewhere: p.elsewhere(s),
+		elsewhere: p.elsewhere(s), named: p.file.named(s),
 	}
 	f := p.file
 	if err := f.missing(c.code); err != nil {
@@ -147,6 +147,7 @@ type checker struct {
 	host      string
 	client    *http.Client
 	elsewhere string // "" if a refusal here is one everywhere
+	named     bool   // the config or the key says the host, or a part of it
 
 	nameIssuer bool
 	optIn      bool
@@ -335,12 +336,12 @@ func (c *checker) send(ctx context.Context, class *class, values func(key.Part) 
 	}
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return nil, unreached(err, c.host)
+		return nil, unreached(err, c.host, c.named)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	got, err := readAnswer(resp)
 	if err != nil {
-		return nil, unread(err, c.host)
+		return nil, unread(err, c.host, c.named)
 	}
 	return got, key.Verdict{}
 }
