@@ -50,6 +50,7 @@ func (a *app) providers() *cobra.Command {
 		}
 		return a.printProvider(infos[0])
 	})
+	cmd.AddCommand(a.providersTest())
 	return cmd
 }
 

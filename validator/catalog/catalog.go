@@ -107,6 +107,16 @@ func (c *Catalog) Add(name, file string, text []byte) error {
 	return nil
 }
 
+// Read reads a file of the user's own, under the name that it gives itself. Its faults are
+// those of Add.
+func (c *Catalog) Read(file string, text []byte) (*Provider, error) {
+	p, err := parse(file, string(text))
+	if err != nil {
+		return nil, err
+	}
+	return p, c.Add(p.ID(), file, text)
+}
+
 // Lookup returns the provider that a config names, or an error wrapping
 // ErrUnknownProvider.
 func (c *Catalog) Lookup(id string) (*Provider, error) {

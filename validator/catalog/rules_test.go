@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -58,23 +57,12 @@ func runRules(t *testing.T, id, usual string, cases []ruleCase) {
 // classes: one case for one of them will do.
 func reportUntried(t *testing.T, p *Provider, seen map[*rule]bool) {
 	t.Helper()
-	asks := func(r *rule) string { return fmt.Sprint(r.Status, r.condition, r.And, r.BodyContains) }
 	tried := map[string]bool{}
 	for r := range seen {
-		tried[asks(r)] = true
+		tried[r.about()] = true
 	}
-	for _, class := range p.classes {
-		for i := range class.rules {
-			if r := &class.rules[i]; !tried[asks(r)] {
-				t.Errorf("%s: no case tries a rule of %s: status %d, %s/%s %s", p.ID(), class.name, r.Status, r.Outcome, r.Reason, r.Detail)
-				tried[asks(r)] = true
-			}
-		}
-	}
-	for i := range p.file.Before {
-		if r := &p.file.Before[i]; !tried[asks(r)] {
-			t.Errorf("%s: no case tries a rule about facts: %s/%s %s", p.ID(), r.Outcome, r.Reason, r.Detail)
-		}
+	for _, rule := range p.untried(tried) {
+		t.Errorf("%s: no case tries a rule of %s", p.ID(), rule)
 	}
 }
 

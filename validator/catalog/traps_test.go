@@ -185,7 +185,7 @@ func TestTraps(t *testing.T) {
 func (x trap) try(t *testing.T, p *Provider, class *class, with *said) {
 	t.Helper()
 	road := &trapped{trap: x}
-	c, err := p.Checker(with.settings(p, road))
+	c, err := p.Checker(with.settings(p, road, recordedCode))
 	if err != nil {
 		t.Fatal(err)
 	}
