@@ -33,7 +33,7 @@ func everyAnswer(tb testing.TB) []classified {
 			if s.Status == 0 || class.request == nil {
 				continue
 			}
-			made, err := p.Checker(s.settings(p, &road{said: &s}))
+			made, err := p.Checker(s.settings(p, &road{said: &s}, recordedCode))
 			if err != nil {
 				tb.Fatal(err)
 			}
