@@ -149,7 +149,8 @@ func (c *Catalog) List() []Listed {
 }
 
 // Resolve decides the provider by the exact names of the variables that a key is
-// delivered under; "" if they name none. It is an error if they name two.
+// delivered under; "" if they name none. It is an error if they name two, unless the
+// keys of one of them have all as parts.
 func (c *Catalog) Resolve(variables []string) (string, error) {
 	var found []string
 	for _, id := range c.IDs() {
@@ -162,6 +163,11 @@ func (c *Catalog) Resolve(variables []string) (string, error) {
 		return "", nil
 	case 1:
 		return found[0], nil
+	}
+	for _, id := range found {
+		if p, err := c.Lookup(id); err == nil && p.hasAll(variables) {
+			return id, nil
+		}
 	}
 	return "", fmt.Errorf("choose provider: the variable belongs to %s; say `provider:`", strings.Join(found, " and "))
 }

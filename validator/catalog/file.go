@@ -53,6 +53,9 @@ type recognize struct {
 	Shape     string   `yaml:"shape"`     // regular expression of the whole value, of the first of several; it only ever speaks against a key
 	// Parts is which part each variable has, where there are several.
 	Parts map[string]string `yaml:"parts"`
+	// Beside is the same of variables that are other providers', as of a key that is
+	// proved alone there and as a part here.
+	Beside map[string]string `yaml:"beside"`
 }
 
 type param struct {

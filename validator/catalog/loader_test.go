@@ -157,6 +157,8 @@ func TestLoaderRefusesOfParts(t *testing.T) {
 		"a variable without a part":            {", AWS_SESSION_TOKEN: session_token}", "}", "recognize.parts: does not say"},
 		"a variable of no known part":          {"AWS_SESSION_TOKEN: session_token}", "AWS_SESSION_TOKEN: token}", "recognize.parts: is a map"},
 		"a part of an unknown variable":        {"{AWS_ACCESS_KEY_ID: ", "{AWS_KEY: access_key, AWS_ACCESS_KEY_ID: ", "recognize.parts: is a map"},
+		"a variable of one's own beside one":   {"  shape: '^(AKIA", "  beside: {AWS_ACCESS_KEY_ID: access_key}\n  shape: '^(AKIA", "recognize.beside: is a map"},
+		"an unknown part beside one's own":     {"  shape: '^(AKIA", "  beside: {OTHER_KEY: other}\n  shape: '^(AKIA", "recognize.beside: is a map"},
 		"a class that needs what all have":     {"requires: [session_token]", "requires: [secret_key]", "requires: names optional parts"},
 		"code without a name":                  {"{by: sigv4, ", "{", "sign.by: must be the name"},
 		"code that is told a secret":           {"region: '{{region}}'}", "region: '{{secret_key}}'}", "the code takes the parts by itself"},

@@ -42,13 +42,30 @@ func (f *file) partsInWords() string {
 // PartOf is the part that a variable of this exact name has; ok is false if the
 // provider does not know it, or its keys have one part alone.
 func (p *Provider) PartOf(variable string) (part key.Part, ok bool) {
-	name, ok := p.file.Recognize.Parts[variable]
+	name, ok := p.file.Recognize.partOf(variable)
 	return key.Part(name), ok
 }
 
+// hasAll says whether each variable has a part of one key of this provider.
+func (p *Provider) hasAll(variables []string) bool {
+	return !slices.ContainsFunc(variables, func(v string) bool { _, ok := p.PartOf(v); return !ok })
+}
+
+func (r *recognize) partOf(variable string) (part string, ok bool) {
+	if part, ok = r.Parts[variable]; !ok {
+		part, ok = r.Beside[variable]
+	}
+	return part, ok
+}
+
+// all are the variables in which a key of this provider may be, its own first.
+func (r *recognize) all() []string {
+	return slices.Concat(r.Variables, slices.Sorted(maps.Keys(r.Beside)))
+}
+
 func (r *recognize) variableOf(part string) string {
-	for _, variable := range r.Variables {
-		if r.Parts[variable] == part {
+	for _, variable := range r.all() {
+		if named, _ := r.partOf(variable); named == part {
 			return variable
 		}
 	}
@@ -77,6 +94,11 @@ func (f *file) checkParts(fs *faults) {
 	for _, variable := range slices.Sorted(maps.Keys(f.Recognize.Parts)) {
 		if !slices.Contains(f.Recognize.Variables, variable) || !f.isPart(f.Recognize.Parts[variable]) {
 			fs.add(f.node, "recognize.parts", "is a map of variables to parts, and knows both")
+		}
+	}
+	for _, variable := range slices.Sorted(maps.Keys(f.Recognize.Beside)) {
+		if slices.Contains(f.Recognize.Variables, variable) || len(f.Parts) < 2 || !f.isPart(f.Recognize.Beside[variable]) {
+			fs.add(f.node, "recognize.beside", "is a map of variables that are other providers' to parts, of a key that has several")
 		}
 	}
 	for i := range f.Variants {

@@ -208,7 +208,7 @@ func (p *Provider) Info() Info {
 	f := p.file
 	i := Info{
 		ID: f.ID, Name: f.Name, Form: p.Form(), BaseURL: f.BaseURL,
-		Parts: f.Parts, Optional: f.Optional, Variables: f.Recognize.Variables, Shared: f.Recognize.Shared, Prefixes: f.Recognize.Prefix,
+		Parts: f.Parts, Optional: f.Optional, Variables: f.Recognize.all(), Shared: f.Recognize.Shared, Prefixes: f.Recognize.Prefix,
 		OptIn: f.OptIn, Offline: f.ProbePolicy == offline, Elsewhere: f.Elsewhere,
 		Pins: p.Pins(), Cost: f.Cost, Confidence: f.Confidence, Evidence: f.Evidence,
 	}
