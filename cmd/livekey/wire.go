@@ -58,6 +58,7 @@ var (
 	// protocol than HTTP, for the provider's files that name them.
 	decoders = map[string]validator.Decoder{
 		"bedrock":     offline.Bedrock,
+		"embedded":    offline.Embedded,
 		"google":      google.Decode,
 		"jwt":         offline.JWT,
 		"vault_token": vaulttoken.Decode,

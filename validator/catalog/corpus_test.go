@@ -12,6 +12,7 @@ import (
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/validator"
+	tells "github.com/livekey/livekey/validator/offline"
 )
 
 // corpora are the files of testdata/answers by provider: one for each issuer whose rules are
@@ -83,7 +84,7 @@ func (c *corpus) sent(r *http.Request) string {
 }
 
 // decoders are the real ones, for files whose answers depend on what they read.
-var decoders = map[string]validator.Decoder{}
+var decoders = map[string]validator.Decoder{"embedded": tells.Embedded}
 
 // recordedCode is what every trial of a test has.
 var recordedCode = Settings{Client: http.DefaultClient, Decoders: decoders}

@@ -314,7 +314,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glc_"},
 		pins:      []string(nil),
-		at:        93923, length: 2311,
+		at:        93923, length: 2472,
 	},
 	{
 		id: "grafana-sa", baseURL: "own",
@@ -322,7 +322,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glsa_"},
 		pins:      []string{"org_id"},
-		at:        96235, length: 2055,
+		at:        96396, length: 2055,
 	},
 	{
 		id: "groq", baseURL: "https://api.groq.com/openai/v1",
@@ -330,7 +330,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"gsk_"},
 		pins:      []string(nil),
-		at:        98291, length: 1316,
+		at:        98452, length: 1316,
 	},
 	{
 		id: "heroku", baseURL: "https://api.heroku.com",
@@ -338,7 +338,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"HRKU-AA"},
 		pins:      []string{"id"},
-		at:        99608, length: 1921,
+		at:        99769, length: 1921,
 	},
 	{
 		id: "honeycomb", baseURL: "https://api.honeycomb.io",
@@ -346,7 +346,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"environment", "team"},
-		at:        101530, length: 1548,
+		at:        101691, length: 1548,
 	},
 	{
 		id: "hubspot", baseURL: "https://api.hubapi.com",
@@ -354,7 +354,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pat-na1-", "pat-na2-", "pat-eu1-", "pat-ap1-"},
 		pins:      []string{"account"},
-		at:        103079, length: 2398,
+		at:        103240, length: 2398,
 	},
 	{
 		id: "huggingface", baseURL: "https://huggingface.co",
@@ -362,7 +362,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hf_", "api_org_"},
 		pins:      []string{"account"},
-		at:        105478, length: 2178,
+		at:        105639, length: 2178,
 	},
 	{
 		id: "jwt", baseURL: "",
@@ -370,7 +370,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"audience", "issuer", "subject"},
-		at:        107657, length: 788,
+		at:        107818, length: 788,
 	},
 	{
 		id: "langfuse", baseURL: "https://cloud.langfuse.com",
@@ -378,7 +378,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk-lf-", "sk-lf-"},
 		pins:      []string{"project"},
-		at:        108446, length: 1817,
+		at:        108607, length: 1817,
 	},
 	{
 		id: "langsmith", baseURL: "https://api.smith.langchain.com",
@@ -386,7 +386,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lsv2_"},
 		pins:      []string(nil),
-		at:        110264, length: 1492,
+		at:        110425, length: 1492,
 	},
 	{
 		id: "launchdarkly", baseURL: "https://app.launchdarkly.com",
@@ -394,7 +394,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        111757, length: 2175,
+		at:        111918, length: 2175,
 	},
 	{
 		id: "linear", baseURL: "https://api.linear.app",
@@ -402,7 +402,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lin_api_", "lin_oauth_"},
 		pins:      []string{"organization", "user_id"},
-		at:        113933, length: 2086,
+		at:        114094, length: 2086,
 	},
 	{
 		id: "linode", baseURL: "https://api.linode.com/v4",
@@ -410,7 +410,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"username"},
-		at:        116020, length: 1487,
+		at:        116181, length: 1487,
 	},
 	{
 		id: "mailchimp", baseURL: "https://{{dc}}.api.mailchimp.com/3.0",
@@ -418,7 +418,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_id"},
-		at:        117508, length: 2108,
+		at:        117669, length: 2108,
 	},
 	{
 		id: "mailgun", baseURL: "https://api.mailgun.net",
@@ -426,7 +426,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        119617, length: 1605,
+		at:        119778, length: 1605,
 	},
 	{
 		id: "mapbox", baseURL: "https://api.mapbox.com",
@@ -434,7 +434,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk.eyJ", "sk.eyJ", "tk.eyJ"},
 		pins:      []string{"user"},
-		at:        121223, length: 1614,
+		at:        121384, length: 1614,
 	},
 	{
 		id: "mistral", baseURL: "https://{{site}}.mistral.ai/v1",
@@ -442,7 +442,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        122838, length: 1355,
+		at:        122999, length: 1355,
 	},
 	{
 		id: "mongodb", baseURL: "",
@@ -450,7 +450,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"mongodb://", "mongodb+srv://"},
 		pins:      []string(nil),
-		at:        124194, length: 3927,
+		at:        124355, length: 3927,
 	},
 	{
 		id: "mysql", baseURL: "",
@@ -458,7 +458,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"mysql://", "mariadb://"},
 		pins:      []string(nil),
-		at:        128122, length: 5414,
+		at:        128283, length: 5414,
 	},
 	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
@@ -466,7 +466,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        133537, length: 1547,
+		at:        133698, length: 1547,
 	},
 	{
 		id: "newrelic-license", baseURL: "https://metric-api.newrelic.com",
@@ -474,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        135085, length: 1282,
+		at:        135246, length: 1282,
 	},
 	{
 		id: "newrelic-user", baseURL: "https://api.newrelic.com",
@@ -482,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"NRAK-"},
 		pins:      []string{"user_id"},
-		at:        136368, length: 1815,
+		at:        136529, length: 1815,
 	},
 	{
 		id: "notion", baseURL: "https://api.notion.com",
@@ -490,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ntn_"},
 		pins:      []string{"bot"},
-		at:        138184, length: 1723,
+		at:        138345, length: 1723,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -498,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        139908, length: 1461,
+		at:        140069, length: 1461,
 	},
 	{
 		id: "okta", baseURL: "own",
@@ -506,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        141370, length: 1640,
+		at:        141531, length: 1640,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -514,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        143011, length: 4049,
+		at:        143172, length: 4049,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -522,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        147061, length: 2769,
+		at:        147222, length: 2769,
 	},
 	{
 		id: "opsgenie", baseURL: "https://api.opsgenie.com",
@@ -530,7 +530,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        149831, length: 2020,
+		at:        149992, length: 2020,
 	},
 	{
 		id: "pagerduty", baseURL: "https://api.pagerduty.com",
@@ -538,7 +538,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        151852, length: 2006,
+		at:        152013, length: 2006,
 	},
 	{
 		id: "paypal", baseURL: "https://api-m.paypal.com",
@@ -546,7 +546,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"app_id"},
-		at:        153859, length: 1844,
+		at:        154020, length: 1844,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -554,7 +554,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        155704, length: 834,
+		at:        155865, length: 834,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -562,7 +562,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        156539, length: 1930,
+		at:        156700, length: 1930,
 	},
 	{
 		id: "postgres", baseURL: "",
@@ -570,7 +570,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"postgres://", "postgresql://"},
 		pins:      []string{"database"},
-		at:        158470, length: 4503,
+		at:        158631, length: 4503,
 	},
 	{
 		id: "postmark-account", baseURL: "https://api.postmarkapp.com",
@@ -578,7 +578,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        162974, length: 1429,
+		at:        163135, length: 1429,
 	},
 	{
 		id: "postmark", baseURL: "https://api.postmarkapp.com",
@@ -586,7 +586,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"server_id"},
-		at:        164404, length: 1550,
+		at:        164565, length: 1550,
 	},
 	{
 		id: "redis", baseURL: "",
@@ -594,7 +594,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"redis://", "rediss://", "valkey://", "valkeys://"},
 		pins:      []string(nil),
-		at:        165955, length: 4298,
+		at:        166116, length: 4298,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -602,7 +602,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        170254, length: 1435,
+		at:        170415, length: 1435,
 	},
 	{
 		id: "resend", baseURL: "https://api.resend.com",
@@ -610,7 +610,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"re_"},
 		pins:      []string(nil),
-		at:        171690, length: 2278,
+		at:        171851, length: 2278,
 	},
 	{
 		id: "sendgrid", baseURL: "https://api.sendgrid.com",
@@ -618,15 +618,15 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"SG."},
 		pins:      []string(nil),
-		at:        173969, length: 1996,
+		at:        174130, length: 1996,
 	},
 	{
 		id: "sentry", baseURL: "https://sentry.io",
 		variables: []string{"SENTRY_AUTH_TOKEN"},
 		shared:    []string(nil),
 		prefixes:  []string{"sntrys_", "sntryu_"},
-		pins:      []string{"user_id"},
-		at:        175966, length: 1949,
+		pins:      []string{"organization", "user_id"},
+		at:        176127, length: 2073,
 	},
 	{
 		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
@@ -634,7 +634,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
 		pins:      []string(nil),
-		at:        177916, length: 2115,
+		at:        178201, length: 2115,
 	},
 	{
 		id: "slack-webhook", baseURL: "https://hooks.slack.com",
@@ -642,7 +642,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"https://hooks.slack.com/"},
 		pins:      []string(nil),
-		at:        180032, length: 2478,
+		at:        180317, length: 2478,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -650,7 +650,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-"},
 		pins:      []string{"team_id", "user_id"},
-		at:        182511, length: 5291,
+		at:        182796, length: 5291,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -658,7 +658,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        187803, length: 2163,
+		at:        188088, length: 2163,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -666,7 +666,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        189967, length: 1360,
+		at:        190252, length: 1360,
 	},
 	{
 		id: "square", baseURL: "https://connect.squareup.com",
@@ -674,7 +674,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sq0atp-"},
 		pins:      []string{"client_id", "merchant_id"},
-		at:        191328, length: 2157,
+		at:        191613, length: 2157,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -682,7 +682,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        193486, length: 4169,
+		at:        193771, length: 4169,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -690,7 +690,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        197656, length: 1104,
+		at:        197941, length: 1104,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -698,7 +698,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        198761, length: 1545,
+		at:        199046, length: 1545,
 	},
 	{
 		id: "telegram-bot", baseURL: "https://api.telegram.org",
@@ -706,7 +706,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        200307, length: 1564,
+		at:        200592, length: 1564,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -714,7 +714,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        201872, length: 1959,
+		at:        202157, length: 1959,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -722,7 +722,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        203832, length: 1130,
+		at:        204117, length: 1130,
 	},
 	{
 		id: "twilio-api-key", baseURL: "https://verify.twilio.com",
@@ -730,7 +730,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        204963, length: 2109,
+		at:        205248, length: 2109,
 	},
 	{
 		id: "twilio", baseURL: "https://api.twilio.com",
@@ -738,7 +738,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_sid_end"},
-		at:        207073, length: 2737,
+		at:        207358, length: 2737,
 	},
 	{
 		id: "vault", baseURL: "own",
@@ -746,7 +746,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hvs.", "hvb.", "hvr."},
 		pins:      []string{"entity", "namespace"},
-		at:        209811, length: 4401,
+		at:        210096, length: 4401,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -754,7 +754,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        214213, length: 977,
+		at:        214498, length: 977,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -762,7 +762,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        215191, length: 2270,
+		at:        215476, length: 2270,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -770,7 +770,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        217462, length: 1141,
+		at:        217747, length: 1141,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -778,7 +778,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        218604, length: 1597,
+		at:        218889, length: 1597,
 	},
 	{
 		id: "x509", baseURL: "",
@@ -786,7 +786,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"subject"},
-		at:        220202, length: 1420,
+		at:        220487, length: 1420,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -794,6 +794,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        221623, length: 2834,
+		at:        221908, length: 2834,
 	},
 }
