@@ -157,6 +157,10 @@ func (w *ward) found() []string {
 				names = append(names, name)
 			}
 		}
+		if len(names) == 0 { // what a profile sets was meant to be here
+			home, _ := os.UserHomeDir()
+			names = doctor.Profiled("/", home, wanted)
+		}
 	case doctor.Sink, doctor.Config:
 	}
 	return names

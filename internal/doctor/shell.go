@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,6 +37,38 @@ const maxStartup = 1 << 20
 // Profile looks for a variable in the start-up files of the user whose home it is. Files that
 // are not there, or not open to the caller, say nothing.
 func Profile(root, home, variable string) (found []Assignment) {
+	eachStartup(root, home, func(file string, text []byte, exported bool) {
+		for _, a := range assignments(text, variable) {
+			a.File = file
+			a.Exported = a.Exported || exported
+			found = append(found, a)
+		}
+	})
+	return found
+}
+
+// Profiled are the names that those files set, of those that are wanted.
+func Profiled(root, home string, wanted func(name string) bool) []string {
+	names := map[string]bool{}
+	eachStartup(root, home, func(_ string, text []byte, _ bool) {
+		for line := range bytes.Lines(text) {
+			for words := range commands(line) {
+				for _, w := range words {
+					if name := cmp.Or(normalize.Assigned(w), string(w)); len(name) < longestName && wanted(name) && len(assignments(line, name)) > 0 {
+						names[name] = true
+					}
+				}
+			}
+		}
+	})
+	return slices.Sorted(maps.Keys(names))
+}
+
+// longestName is what no variable's name exceeds, in bytes.
+const longestName = 128
+
+// eachStartup calls f with each file; exported says that all of it is passed on.
+func eachStartup(root, home string, f func(file string, text []byte, exported bool)) {
 	look := func(base string, patterns []string, exported bool) {
 		for _, pattern := range patterns {
 			files, _ := filepath.Glob(filepath.Join(base, pattern)) // the patterns are good
@@ -43,16 +77,10 @@ func Profile(root, home, variable string) (found []Assignment) {
 				if err != nil || !info.Mode().IsRegular() || info.Size() > maxStartup {
 					continue
 				}
-				text, err := os.ReadFile(file)
-				if err != nil {
-					continue
+				if text, err := os.ReadFile(file); err == nil {
+					f(file, text, exported)
+					clear(text)
 				}
-				for _, a := range assignments(text, variable) {
-					a.File = file
-					a.Exported = a.Exported || exported
-					found = append(found, a)
-				}
-				clear(text)
 			}
 		}
 	}
@@ -62,7 +90,6 @@ func Profile(root, home, variable string) (found []Assignment) {
 	}
 	look(root, ofRoot, false)
 	look(root, passedOn, true)
-	return found
 }
 
 // assignments are the lines of a script that set a variable for what comes after them. It

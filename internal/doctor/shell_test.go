@@ -62,6 +62,13 @@ func TestProfileLooksWhereShellsDo(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	if err := os.WriteFile(filepath.Join(home, ".profile"), []byte("A=1 B=2\nset -gx C v\n# D=1\necho E\nF=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	names := Profiled(root, home, func(name string) bool { return name != "F" })
+	if !slices.Equal(names, []string{"A", "B", "C", "K"}) {
+		t.Errorf("names are %q", names)
+	}
 }
 
 func TestWhoReadsAnEnvFile(t *testing.T) {
