@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,9 +25,7 @@ func TestARefusalSaysHowFarTheClocksDiffer(t *testing.T) {
 		s := said{Value: "ghp_{{random 36 alnum}}", Status: 401, Body: bad, Headers: map[string]string{
 			"Date": time.Now().Add(c.by).UTC().Format(http.TimeFormat), "X-GitHub-Media-Type": "github.v3",
 		}}
-		for k, v := range c.headers {
-			s.Headers[k] = v
-		}
+		maps.Copy(s.Headers, c.headers)
 		v, _, _ := checked(t, p, &s)
 		if says := strings.Contains(v.Detail, "the clock of this machine"); says != (c.want != "") || !strings.Contains(v.Detail, c.want) {
 			t.Errorf("%s: %q", name, v.Detail)

@@ -17,7 +17,7 @@ import (
 
 // tokenURI is where Google gives service accounts their tokens: the audience of an
 // assertion, and the only place that the JSON of a key may name.
-const tokenURI = "https://oauth2.googleapis.com/token"
+const tokenURI = "https://oauth2.googleapis.com/token" //nolint:gosec // an address
 
 // credentials is what is used of what Google calls credentials.
 type credentials struct {

@@ -68,7 +68,7 @@ func presigned(facts map[string]any, text string, c validator.Coded) {
 		dates(facts, from, time.Time{}, c.Now)
 		return
 	}
-	dates(facts, from, from.Add(time.Duration(seconds)*time.Second), c.Now) //nolint:gosec // 31 bits
+	dates(facts, from, from.Add(time.Duration(seconds)*time.Second), c.Now)
 }
 
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)

@@ -88,7 +88,7 @@ func text(claim any) string {
 func texts(claim any) (list []any) {
 	switch claim := claim.(type) {
 	case string:
-		for _, s := range strings.Fields(claim) {
+		for s := range strings.FieldsSeq(claim) {
 			list = append(list, s)
 		}
 	case []any:
