@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
@@ -98,13 +100,30 @@ func (a *answer) isMedia() bool {
 	return slices.ContainsFunc(media, func(kind string) bool { return strings.HasPrefix(is, kind) })
 }
 
-// shape is what this answer has in common with every other of its kind.
+// shape is what this answer has in common with every other of its kind: the status, the
+// names of fields and headers, and a sum of the words. Two gateways may have the same fields,
+// and do not say the same.
 func (a *answer) shape() string {
 	var keys []string
-	jsonKeys("", a.json, 3, &keys)
+	words := fnv.New64a()
+	if a.json == nil {
+		addWords(words, string(a.body[:min(len(a.body), 256)]))
+	}
+	jsonKeys("", a.json, 3, &keys, words)
 	slices.Sort(keys)
 	headers := slices.DeleteFunc(slices.Sorted(maps.Keys(a.header)), func(h string) bool { return varies[h] })
-	return fmt.Sprintf("%d %s %s", a.status, strings.Join(slices.Compact(keys), ","), strings.Join(headers, ","))
+	return fmt.Sprintf("%d %s %s %x", a.status, strings.Join(slices.Compact(keys), ","), strings.Join(headers, ","), words.Sum64())
+}
+
+// addWords adds what is a word in a text: ids, times and pieces of keys have other
+// characters inside than letters.
+func addWords(sum io.Writer, text string) {
+	for word := range strings.FieldsSeq(text) {
+		word = strings.Trim(word, `.,:;!?'"()`)
+		if !strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) }) {
+			_, _ = io.WriteString(sum, word+" ")
+		}
+	}
 }
 
 // varies are headers that come and go between equal answers.
@@ -113,14 +132,17 @@ var varies = map[string]bool{
 	"Keep-Alive": true, "Retry-After": true, "Set-Cookie": true, "Transfer-Encoding": true,
 }
 
-func jsonKeys(path string, v any, depth int, keys *[]string) {
+func jsonKeys(path string, v any, depth int, keys *[]string, words io.Writer) {
+	if text, ok := v.(string); ok {
+		addWords(words, text)
+	}
 	object, ok := v.(map[string]any)
 	if !ok || depth == 0 {
 		return
 	}
-	for name, inner := range object {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
 		*keys = append(*keys, path+"/"+name)
-		jsonKeys(path+"/"+name, inner, depth-1, keys)
+		jsonKeys(path+"/"+name, object[name], depth-1, keys, words)
 	}
 }
 

@@ -300,14 +300,15 @@ func TestShapeIsWhatEqualAnswersShare(t *testing.T) {
 	shape := func(status int, header, body string) string {
 		return newAnswer(status, headers(header), []byte(body)).shape()
 	}
-	base := shape(401, "Date: now\nServer: a", `{"error":{"code":1},"at":"now"}`)
-	if got := shape(401, "Date: later\nServer: b\nContent-Length: 9", `{"at":"later","error":{"code":2}}`); got != base {
+	base := shape(401, "Date: now\nServer: a", `{"error":{"code":1},"at":"2026-08-01T12:00:00Z","message":"Unknown key sk-***ab12."}`)
+	if got := shape(401, "Date: later\nServer: b\nContent-Length: 9", `{"message":"Unknown key sk-***zz99.","at":"2026-08-02T13:10:00Z","error":{"code":2}}`); got != base {
 		t.Errorf("the same answer at another time: %q, not %q", got, base)
 	}
 	for name, other := range map[string]string{
-		"status":  shape(403, "Server: a", `{"error":{"code":1},"at":"now"}`),
-		"keys":    shape(401, "Server: a", `{"error":{"reason":1},"at":"now"}`),
-		"headers": shape(401, "Server: a\nVia: b", `{"error":{"code":1},"at":"now"}`),
+		"status":  shape(403, "Server: a", `{"error":{"code":1},"at":"2026-08-01T12:00:00Z","message":"Unknown key sk-***ab12."}`),
+		"keys":    shape(401, "Server: a", `{"error":{"reason":1},"at":"2026-08-01T12:00:00Z","message":"Unknown key sk-***ab12."}`),
+		"headers": shape(401, "Server: a\nVia: b", `{"error":{"code":1},"at":"2026-08-01T12:00:00Z","message":"Unknown key sk-***ab12."}`),
+		"words":   shape(401, "Server: a", `{"error":{"code":1},"at":"2026-08-01T12:00:00Z","message":"Unauthorized"}`),
 		"no JSON": shape(401, "Server: a", `denied`),
 	} {
 		if other == base {
