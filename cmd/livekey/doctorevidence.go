@@ -305,7 +305,7 @@ func (w *ward) prove(ctx context.Context, s sample) (v key.Verdict, asked bool) 
 		return key.Verdict{Reason: key.NotYetAsked, Detail: s.err.Error()}, false
 	case len(s.faults) > 0:
 		return s.faults.Verdict(), false
-	case s.values == nil || w.offline:
+	case s.values == nil || w.offline && !w.asksNobody(s):
 		return key.Verdict{}, false
 	}
 	from := map[string]sources.Source{}
@@ -313,7 +313,16 @@ func (w *ward) prove(ctx context.Context, s sample) (v key.Verdict, asked bool) 
 		from[loc.Source] = replay(s.records)
 	}
 	v, _ = engine.Examine(ctx, s.key, from, w.prober, w.hasher) // a replay has everything
-	return v, true
+	return v, !w.asksNobody(s) && v.Reason != key.NoProvider
+}
+
+// asksNobody says whether all that can be known of a sample is read from the value.
+func (w *ward) asksNobody(s sample) bool {
+	if s.issuer.id == config.NoProvider {
+		return true
+	}
+	p, err := w.catalog.Lookup(s.issuer.id)
+	return err == nil && p.Info().Offline
 }
 
 func (w *ward) ask(ctx context.Context, e *doctor.Evidence, s sample) {

@@ -34,7 +34,7 @@ func (a *app) printDiagnosis(d doctor.Diagnosis, all bool) error {
 	if d.Variable != "" && d.Variable != head {
 		head += " (" + d.Variable + ")"
 	}
-	head = fmt.Sprintf("%s in %s", head, d.Place)
+	head = fmt.Sprintf("%s in %s", head, d.At)
 	if answer := answerOf(d); answer != "" {
 		head += ": " + answer
 	}

@@ -201,12 +201,25 @@ func wrongHeader(e *Evidence) *sign {
 	}
 }
 
+// regionOrHost: the issuer itself answered, in words that a good key of another place hears.
 func regionOrHost(e *Evidence) *sign {
-	if e.Verdict.Reason != key.Misconfigured || e.Signs && e.Road.Skew.Abs() >= skewed {
+	if e.Verdict.HTTPStatus == 0 || e.Signs && e.Road.Skew.Abs() >= skewed {
 		return nil
 	}
-	return &sign{
-		seen: e.Verdict.Detail, fix: "say the region, site or address that the key belongs to, under with: or base_url: of the key",
-		command: "livekey providers " + e.Provider,
+	return e.setUp("say the region, site or address that the key belongs to, under with: or base_url: of the key")
+}
+
+// misconfigured: livekey has not what the call needs, such as the other parts of the key.
+func misconfigured(e *Evidence) *sign {
+	if e.Verdict.HTTPStatus != 0 || e.Provider == "" {
+		return nil
 	}
+	return e.setUp("give what is missing: livekey providers says what a key of this issuer needs")
+}
+
+func (e *Evidence) setUp(fix string) *sign {
+	if e.Verdict.Reason != key.Misconfigured {
+		return nil
+	}
+	return &sign{seen: e.told(), fix: fix, command: "livekey providers " + e.Provider}
 }

@@ -71,7 +71,7 @@ func unanswered(e *Evidence) *sign {
 	}
 	s := &sign{seen: e.told(), fix: "ask again", command: "livekey check " + quote(string(e.Key))}
 	if v.Reason == key.Unsupported {
-		s.fix, s.command = "only its issuer's console can say whether it lives", e.page("keys")
+		s.fix, s.command = "have it asked as that says, or look into its issuer's console", e.page("keys")
 	}
 	return s
 }

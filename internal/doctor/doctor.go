@@ -53,7 +53,8 @@ type Diagnosis struct {
 	Key      key.Name `json:"key"`
 	Variable string   `json:"variable,omitempty"`
 	Provider string   `json:"provider,omitempty"`
-	Place    string   `json:"place"`
+	Place    Place    `json:"place"`
+	At       string   `json:"at"` // the place in words
 	// Asked says that the issuer was asked, with Verdict as the answer.
 	Asked   bool         `json:"asked"`
 	Verdict *key.Verdict `json:"verdict,omitempty"`
@@ -70,7 +71,7 @@ type Report struct {
 // Diagnose walks every cause.
 func Diagnose(e Evidence) Diagnosis {
 	d := Diagnosis{
-		Key: e.Key, Variable: e.Variable, Provider: e.Provider, Place: e.At, Asked: e.Asked, Request: e.Request,
+		Key: e.Key, Variable: e.Variable, Provider: e.Provider, Place: e.Place, At: e.At, Asked: e.Asked, Request: e.Request,
 		Causes: []Finding{}, Unseen: e.Unseen,
 	}
 	if e.Asked || e.Verdict.Reason != "" {

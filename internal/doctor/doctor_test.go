@@ -140,6 +140,7 @@ var sights = []struct {
 	{"a header of the user's own", with(around("ANTHROPIC_CUSTOM_HEADERS=X-Api-Key: CANARY")), WrongHeader, true, "sets x-api-key", "unset ANTHROPIC_CUSTOM_HEADERS"},
 	{"a credential in the wrong header", with(says(key.Unknown, key.WrongAuthMethod, ""), func(e *Evidence) { e.Request = "curl right" }), WrongHeader, true, "", "curl right"},
 	{"another region", with(says(key.Unknown, key.Misconfigured, "")), RegionOrHost, true, "what it said", "livekey providers anthropic"},
+	{"a part is missing that the call needs", with(says(key.Unknown, key.Misconfigured, ""), func(e *Evidence) { e.Verdict.HTTPStatus = 0 }), Misconfigured, true, "what it said", "livekey providers anthropic"},
 
 	{"no credit", with(says(key.Live, key.Blocked, "no_credit")), NoCredit, true, "request req_1", "billing"},
 	{"a spend cap", with(says(key.Live, key.Blocked, "spend_cap")), SpendCap, true, "", "limits"},
@@ -222,20 +223,21 @@ func TestEveryCauseOfAPageAboutA401IsNamed(t *testing.T) {
 
 func TestNothingIsWrongWithAGoodKey(t *testing.T) {
 	for rule, e := range map[string]Evidence{
-		"in the environment":                       good(),
-		"a base URL of the issuer's own":           with(around("ANTHROPIC_BASE_URL=https://api.anthropic.com/")),
-		"a switch that is off":                     with(around("CLAUDE_CODE_USE_BEDROCK=0")),
-		"in a unit":                                with(unit, func(e *Evidence) { e.Unit.Has = "Environment=" }),
-		"a unit that is not there":                 with(unit, func(e *Evidence) { e.Unit.Absent = true }),
-		"a misfit that lives":                      with(func(e *Evidence) { e.Misfit = true }),
-		"a proxy that this host goes past":         with(around("HTTPS_PROXY=http://p:1", "NO_PROXY=.anthropic.com")),
-		"the source has another that is dead too":  with(func(e *Evidence) { newVersion(e); e.Held.Verdict.Outcome = key.Dead }),
-		"a process that has the source's version":  with(process, func(e *Evidence) { e.Held = Held{Compared: true, Same: true, Written: now} }),
-		"an admin key where one belongs":           with(func(e *Evidence) { e.Variable, e.Class = "ANTHROPIC_ADMIN_KEY", "Admin API key" }),
-		"an API key as a bearer token":             with(func(e *Evidence) { e.Variable = authToken }),
-		"a clock a minute off":                     with(func(e *Evidence) { e.Road.Skew = time.Minute }),
-		"a pipeline that has it":                   with(actions),
-		"a profile without export, and it is here": with(exported(false)),
+		"in the environment":                         good(),
+		"a base URL of the issuer's own":             with(around("ANTHROPIC_BASE_URL=https://api.anthropic.com/")),
+		"a switch that is off":                       with(around("CLAUDE_CODE_USE_BEDROCK=0")),
+		"in a unit":                                  with(unit, func(e *Evidence) { e.Unit.Has = "Environment=" }),
+		"a unit that is not there":                   with(unit, func(e *Evidence) { e.Unit.Absent = true }),
+		"a misfit that lives":                        with(func(e *Evidence) { e.Misfit = true }),
+		"a proxy that this host goes past":           with(around("HTTPS_PROXY=http://p:1", "NO_PROXY=.anthropic.com")),
+		"the source has another that is dead too":    with(func(e *Evidence) { newVersion(e); e.Held.Verdict.Outcome = key.Dead }),
+		"a process that has the source's version":    with(process, func(e *Evidence) { e.Held = Held{Compared: true, Same: true, Written: now} }),
+		"an admin key where one belongs":             with(func(e *Evidence) { e.Variable, e.Class = "ANTHROPIC_ADMIN_KEY", "Admin API key" }),
+		"an API key as a bearer token":               with(func(e *Evidence) { e.Variable = authToken }),
+		"a value of which nobody says who issued it": with(says(key.Unknown, key.Misconfigured, ""), func(e *Evidence) { e.Provider, e.Verdict.HTTPStatus = "", 0 }),
+		"a clock a minute off":                       with(func(e *Evidence) { e.Road.Skew = time.Minute }),
+		"a pipeline that has it":                     with(actions),
+		"a profile without export, and it is here":   with(exported(false)),
 	} {
 		if d := Diagnose(e); len(d.Causes) > 0 {
 			t.Errorf("%s: %+v", rule, d.Causes)

@@ -69,8 +69,8 @@ func addresses(variable string, more []string) []string {
 // SettingNames are all variables that Around looks at. None of them is a credential but
 // those of which it only asks whether they are set.
 func SettingNames(variable string, more []string) (plain, credentials []string) {
-	plain = slices.Concat(switches, cloudURLs, addresses(variable, more), proxies, []string{customHeaders})
-	return plain, besides(variable)
+	plain = slices.Concat(switches, cloudURLs, addresses(variable, more), proxies)
+	return plain, append(besides(variable), customHeaders) // a header may be a credential
 }
 
 // besides are other variables that matter if they are set.

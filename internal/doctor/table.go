@@ -18,6 +18,7 @@ const (
 	HeaderMissing    Name = "header_missing"
 	WrongHeader      Name = "wrong_header"
 	RegionOrHost     Name = "region_or_host"
+	Misconfigured    Name = "misconfigured"
 	NoCredit         Name = "no_credit"
 	SpendCap         Name = "spend_cap"
 	OrgDisabled      Name = "org_disabled"
@@ -67,6 +68,7 @@ var causes = []cause{
 	{HeaderMissing, "the header is missing", OfSetup, headerMissing},
 	{WrongHeader, "the key is sent in the wrong header", OfSetup, wrongHeader},
 	{RegionOrHost, "region, host or address do not fit the key", OfSetup, regionOrHost},
+	{Misconfigured, "what belongs to the key is missing or wrong", OfSetup, misconfigured},
 
 	{NoCredit, "the account has no credit", OfKey, blocked("no_credit")},
 	{SpendCap, "a spend limit is reached", OfKey, blocked("spend_cap")},

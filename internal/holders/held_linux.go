@@ -56,7 +56,7 @@ func (s *Started) take(h secret.Hasher, variable []byte, variables, settings []s
 	}
 	n := string(name)
 	if slices.Contains(settings, n) && s.Settings[n] == "" {
-		s.Settings[n] = string(value)
+		s.Settings[n] = withoutUser(value)
 	}
 	if _, twice := s.Held[n]; twice || !slices.Contains(variables, n) {
 		return
@@ -69,4 +69,14 @@ func (s *Started) take(h secret.Hasher, variable []byte, variables, settings []s
 		}
 	}
 	s.Held[n] = held
+}
+
+// withoutUser is a setting, which may be an address, without the user and password in it.
+func withoutUser(value []byte) string {
+	scheme, rest, ok := bytes.Cut(value, []byte("://"))
+	if !ok {
+		return string(value)
+	}
+	authority, _, _ := bytes.Cut(rest, []byte("/"))
+	return string(scheme) + "://" + string(rest[bytes.LastIndexByte(authority, '@')+1:])
 }

@@ -15,7 +15,7 @@ func TestWhatOneProcessWasStartedWith(t *testing.T) {
 	tr := newTree(t)
 	tr.add(fake{
 		pid: 7, start: 100, uid: os.Geteuid(), comm: "app", cgroup: "0::/system.slice/app.service\n",
-		environ: []string{"KEY=" + wantedKey, "QUOTED='" + otherKey + "'\n", "EMPTY=", "URL=https://gateway", "KEY=" + canary, "OTHER=" + canary, "URL=second"},
+		environ: []string{"KEY=" + wantedKey, "QUOTED='" + otherKey + "'\n", "EMPTY=", "URL=https://u:" + canary + "@gateway/x@y", "KEY=" + canary, "OTHER=" + canary, "URL=second"},
 	})
 	p, err := NewLocal(Options{Proc: tr.dir}).Process(7, hasher, []string{"KEY", "QUOTED", "EMPTY", "ABSENT"}, []string{"URL", "NOT"})
 	if err != nil {
@@ -27,7 +27,7 @@ func TestWhatOneProcessWasStartedWith(t *testing.T) {
 	want := map[string]Held{
 		"KEY": {Print: printOf(wantedKey)}, "QUOTED": {Print: printOf("'" + otherKey + "'\n"), Bare: printOf(otherKey)}, "EMPTY": {Empty: true},
 	}
-	if len(p.Held) != len(want) || len(p.Settings) != 1 || p.Settings["URL"] != "https://gateway" {
+	if len(p.Held) != len(want) || len(p.Settings) != 1 || p.Settings["URL"] != "https://gateway/x@y" {
 		t.Errorf("%+v", p)
 	}
 	for name, h := range want {
