@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,14 +188,23 @@ func (v *VaultServer) Requests(prefix string) int {
 }
 
 // tail keeps the end of what a server logs.
-type tail struct{ text []byte }
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
 
 const tailSize = 8 << 10
 
 func (l *tail) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.text = append(l.text, p...)
 	l.text = l.text[max(0, len(l.text)-tailSize):]
 	return len(p), nil
 }
 
-func (l *tail) String() string { return string(l.text) }
+func (l *tail) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}

@@ -17,6 +17,8 @@ func main() {
 	}{
 		{"the Vault server of the tests (some minutes the first time)", servers.BuildVault},
 		{"the readers of env files", servers.BuildDialects},
+		{"a FerretDB", servers.BuildFerretDB},
+		{"the official driver of MongoDB", servers.BuildMongo},
 	} {
 		fmt.Fprintln(os.Stderr, "building", server.what)
 		start := time.Now()
