@@ -22,6 +22,7 @@ tmux                   tmux
 prometheus-alertmanager prometheus-alertmanager
 /usr/lib/postgresql/*/bin/postgres  postgresql
 mariadbd               mariadb-server-core
+mariadb-install-db     mariadb-server-core
 my_print_defaults      mariadb-client-core
 redis-server           redis-server
 /usr/lib/*/systemd/libsystemd-shared-*.so  libsystemd-shared
