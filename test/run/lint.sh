@@ -11,5 +11,10 @@ if [ ! -x "$bin/golangci-lint" ]; then
 	echo "building golangci-lint $version into $bin (once, some minutes)" >&2
 	GOBIN=$bin go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$version"
 fi
-[ $# -gt 0 ] || set -- ./...
+if [ $# -eq 0 ]; then
+	set -- ./...
+	for tool in tools/*/; do
+		(cd "$tool" && "$bin/golangci-lint" run --allow-parallel-runners --config "$OLDPWD/.golangci.yml" ./...)
+	done
+fi
 exec "$bin/golangci-lint" run --allow-parallel-runners "$@"
