@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -173,10 +174,10 @@ func TestConformanceOfAnswers(t *testing.T) {
 		c := all[id]
 		p := lookedUp(t, id)
 		live, dead := c.first("live/valid"), c.first("dead/invalid")
-		if live == nil || dead == nil || c.Carries.empty() || asked[c.Carries.way()] {
+		if live == nil || dead == nil || c.Carries.empty() || asked[way(&c)] {
 			continue
 		}
-		asked[c.Carries.way()] = true
+		asked[way(&c)] = true
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			client, err := (&httpclient.Factory{}).Client(httpclient.Options{})
@@ -207,6 +208,12 @@ func TestConformanceOfAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// way is what kind of place a call has the credential in, and whether it has several parts.
+func way(c *corpus) string {
+	at := c.Carries
+	return fmt.Sprint(at.Header != "", at.Basic != "", at.Query != "", at.Path != "", at.Form != "", at.JSON != "", len(c.Parts) > 0)
 }
 
 // A made-up credential must be refused by a rule, so that a refusal of a real one

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,15 +36,6 @@ func (p *place) all() []place {
 
 func (p *place) empty() bool {
 	return p.Header+p.Basic+p.Query+p.Path+p.Form+p.JSON == ""
-}
-
-// way is what kinds of place these are: two calls of one way differ in names alone.
-func (p *place) way() string {
-	var kinds []string
-	for _, at := range p.all() {
-		kinds = append(kinds, fmt.Sprint(at.Header != "", at.Basic != "", at.Query != "", at.Path != "", at.Form != "", at.JSON != ""))
-	}
-	return strings.Join(kinds, ", ")
 }
 
 // read returns what a call has in this place, "" if nothing.
