@@ -35,6 +35,7 @@ type ward struct {
 	hasher  secret.Hasher
 	client  *http.Client
 
+	reading sync.Mutex // sinks
 	walking sync.Mutex
 	roads   map[string]doctor.Road // by host
 
