@@ -36,8 +36,10 @@ func full() report.Status {
 		Keys: []report.Key{
 			{
 				Name: "LIVE", Provider: "anthropic", Sinks: sinks, NextProbeAt: at,
-				Current: &report.Current{Outcome: key.Live, Reason: key.Valid, CheckedAt: at, DeliveredAt: at, ExpiresAt: at, Fingerprint: "f00dface0000",
-					Limits: &key.Limits{Limit: 50, Remaining: 48, ResetAt: at}},
+				Current: &report.Current{
+					Outcome: key.Live, Reason: key.Valid, CheckedAt: at, DeliveredAt: at, ExpiresAt: at, Fingerprint: "f00dface0000",
+					Limits: &key.Limits{Limit: 50, Remaining: 48, ResetAt: at},
+				},
 				Candidate: &report.Candidate{HeldBy: "misplaced"},
 				Older:     []report.Older{{Outcome: key.Live}, {Outcome: key.Dead}},
 				Holders:   &report.Holders{Current: 3, Older: 2, LookedAt: at},
