@@ -48,6 +48,14 @@ const (
 	IssuerGone    Issuer = "gone"    // it has lasted: dead, and the alert is one for all
 )
 
+// Inventoried: the issuer's own list of keys was read, and says this of the version; nil: it
+// has no such key.
+type Inventoried struct {
+	At          time.Time
+	Fingerprint key.Fingerprint
+	Listing     *key.Listing
+}
+
 // Delivered: a sink has the version, read back and compared. Lacking says how the
 // key's sinks fall short of it now; nothing means that each has it.
 type Delivered struct {
@@ -118,6 +126,7 @@ func (e Started) at() time.Time     { return e.At }
 func (e Fetched) at() time.Time     { return e.At }
 func (e Vanished) at() time.Time    { return e.At }
 func (e Checked) at() time.Time     { return e.At }
+func (e Inventoried) at() time.Time { return e.At }
 func (e Delivered) at() time.Time   { return e.At }
 func (e Lacked) at() time.Time      { return e.At }
 func (e Outdated) at() time.Time    { return e.At }

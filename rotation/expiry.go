@@ -30,6 +30,25 @@ func (v *Version) remember(answer key.Verdict) key.Verdict {
 	return answer
 }
 
+// End is when v expires: as its issuer answered, or else as its list of keys says. Zero:
+// nobody told.
+func (v *Version) End() time.Time {
+	if v.Last.ExpiresAt.IsZero() && v.Listed != nil {
+		return v.Listed.ExpiresAt
+	}
+	return v.Last.ExpiresAt
+}
+
+// inventoried takes note of what the issuer's list says, which changes no verdict.
+func (t *turn) inventoried(e Inventoried) {
+	for _, v := range t.s.all() {
+		if v.Fingerprint == e.Fingerprint {
+			v.Listed = e.Listing
+		}
+	}
+	t.expiring()
+}
+
 // expiring tells how near the end of the current version is, once for each threshold. A
 // version that is dead is told of as such.
 func (t *turn) expiring() {
@@ -38,7 +57,7 @@ func (t *turn) expiring() {
 		return
 	}
 	c.Warn = time.Time{}
-	end := c.Last.ExpiresAt
+	end := c.End()
 	if t.s.Dead || end.IsZero() {
 		reason := "its issuer tells no end any more"
 		if t.s.Dead {
@@ -87,10 +106,10 @@ func (t *turn) steps(c *Version) []time.Duration {
 
 // life is how long a version lives from when it was first seen, 0 if nobody says.
 func (v *Version) life() time.Duration {
-	if v.Last.ExpiresAt.IsZero() || v.Seen.IsZero() {
+	if v.End().IsZero() || v.Seen.IsZero() {
 		return 0
 	}
-	return max(0, v.Last.ExpiresAt.Sub(v.Seen))
+	return max(0, v.End().Sub(v.Seen))
 }
 
 // severities are those of the last thresholds; all that are farther are good to know.
@@ -99,10 +118,13 @@ var severities = []key.Severity{key.Critical, key.Warning, key.Info}
 // expiringAlert says that c ends within the threshold, which is the last one if left is
 // 0, the one before it if left is -1, and so on.
 func (t *turn) expiringAlert(c *Version, within time.Duration, left int) Open {
-	end := c.Last.ExpiresAt
+	end := c.End()
 	e := map[string]string{
 		"version": string(c.ID), "fingerprint": c.Fingerprint.String(), "expires_at": end.UTC().Format(time.RFC3339),
 		"within": days(within), "from": t.p.From,
+	}
+	if c.Listed != nil && c.Listed.Name != "" && !c.Listed.Ambiguous {
+		e["name"] = c.Listed.Name
 	}
 	summary := fmt.Sprintf("%s: the delivered version %s expires at %s, in less than %s", t.p.Key, c.ID, date(end), days(within))
 	if !t.now.Before(end) {
@@ -110,7 +132,7 @@ func (t *turn) expiringAlert(c *Version, within time.Duration, left int) Open {
 		e["within"] = "0s"
 	}
 	if len(t.s.Older) > 0 {
-		if was := &t.s.Older[0]; was.Last.ExpiresAt.After(end) && was.Last.Outcome == key.Live {
+		if was := &t.s.Older[0]; was.End().After(end) && was.Last.Outcome == key.Live {
 			summary += fmt.Sprintf(", sooner than version %s before it", was.ID)
 		}
 	}
@@ -130,14 +152,14 @@ func (t *turn) expiringAlert(c *Version, within time.Duration, left int) Open {
 // endOf warns of a candidate that ends soon, or before what is delivered: nobody holds
 // it back for that. Empty if there is nothing to warn of.
 func (t *turn) endOf(c *Version) string {
-	end := c.Last.ExpiresAt
+	end := c.End()
 	if end.IsZero() {
 		return ""
 	}
 	cur := t.s.Current
 	switch {
 	case len(t.p.Expiry) > 0 && t.now.Add(t.p.Expiry[0]).After(end):
-	case cur != nil && cur.Last.ExpiresAt.After(end):
+	case cur != nil && cur.End().After(end):
 	default:
 		return ""
 	}

@@ -247,6 +247,34 @@ func TestSeveritiesAreCountedFromTheLast(t *testing.T) {
 	}
 }
 
+// What the issuer's list of keys says of an end counts where its answers say none.
+func TestAListTellsAnEnd(t *testing.T) {
+	y := newPlay(t)
+	y.p.Expiry = []time.Duration{14 * day, 3 * day, 12 * time.Hour}
+	y.is("a", live)
+	y.fetch("a", 1)
+	a := y.wantExpiry(nil, "", "")
+	y.send(Inventoried{At: y.now, Fingerprint: "b", Listing: &key.Listing{ExpiresAt: y.now.Add(day)}})
+	a = y.wantExpiry(a, "", "")
+	y.send(Inventoried{At: y.now, Fingerprint: "a", Listing: &key.Listing{Name: "CI", ExpiresAt: y.now.Add(4 * day)}})
+	a = y.wantExpiry(a, key.Info, "14d")
+	if a.Evidence["name"] != "CI" {
+		t.Errorf("evidence %v", a.Evidence)
+	}
+	y.pass(day, nil) // probes go on, and tell no end
+	a = y.wantExpiry(a, key.Warning, "3d")
+	again := restarted(t, y, time.Minute)
+	again.p.Expiry = y.p.Expiry
+	again.wantExpiry(nil, key.Warning, "3d")
+	y.send(Inventoried{At: y.now, Fingerprint: "a", Listing: &key.Listing{Name: "CI", ExpiresAt: y.now.Add(90 * day)}})
+	a = y.wantExpiry(a, "", "")
+	y.send(Inventoried{At: y.now, Fingerprint: "a"})
+	y.wantExpiry(a, "", "")
+	if y.s.Current.Rejections != 0 || y.s.Current.Last.Outcome != key.Live {
+		t.Error("a list is no verdict")
+	}
+}
+
 // Over any lives, thresholds and steps of time: what is told is what a calendar says.
 func TestWhatIsToldIsWhatTheCalendarSays(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {

@@ -37,6 +37,8 @@ func Next(p Policy, s State, e Event) (State, []Action) {
 		t.vanished(e)
 	case Checked:
 		t.checked(e)
+	case Inventoried:
+		t.inventoried(e)
 	case Delivered:
 		t.delivered(e)
 	case Lacked:

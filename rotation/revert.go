@@ -113,7 +113,7 @@ func (t *turn) makeWay(old Version) {
 	}
 	t.s.Candidate = &Version{
 		ID: old.ID, Fingerprint: old.Fingerprint, Number: old.Number, Parts: old.Parts,
-		Seen: old.Seen, SeenLast: old.SeenLast, Reads: 1, Last: old.Last, Latest: old.Latest, Failed: old.Failed,
+		Seen: old.Seen, SeenLast: old.SeenLast, Reads: 1, Last: old.Last, Latest: old.Latest, Failed: old.Failed, Listed: old.Listed,
 	}
 	t.hold(t.s.Candidate, HoldFailed)
 }

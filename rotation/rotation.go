@@ -93,6 +93,9 @@ type Version struct {
 	Doubts        int       `json:"-"` // rejections without the issuer's mark, in a row
 	DoubtedFirst  time.Time `json:"-"`
 
+	// Listed is what the issuer's own list of keys says of it; nil: nothing. It is told, and no verdict.
+	Listed *key.Listing `json:"listed,omitempty"`
+
 	Hold     Hold       `json:"hold,omitempty"`     // why a candidate is not delivered; empty: being proved
 	Approved bool       `json:"approved,omitempty"` // somebody said: deliver it all the same
 	Unproved key.Reason `json:"unproved,omitempty"` // delivered by an exception, for this reason

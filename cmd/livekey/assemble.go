@@ -30,6 +30,7 @@ type plan struct {
 	onChange map[string]engine.OnChange // by sink
 	channels map[string]alerts.Channel
 	peers    map[string]engine.Peer
+	admins   map[string]engine.Inventory  // lists of keys, by provider
 	checkers map[string]validator.Checker // by the way they ask
 	keys     []engine.Key                 // sorted by name
 	hosts    map[key.Name][]string
@@ -46,7 +47,7 @@ func knowsNothing(string) func(map[string]secret.Value) bool { return nil }
 func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 	p := &plan{
 		cfg: cfg, catalog: catalog.Builtin(),
-		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, onChange: map[string]engine.OnChange{}, channels: map[string]alerts.Channel{}, peers: map[string]engine.Peer{}, checkers: map[string]validator.Checker{},
+		sources: map[string]sources.Source{}, sinks: map[string]sinks.Sink{}, onChange: map[string]engine.OnChange{}, channels: map[string]alerts.Channel{}, peers: map[string]engine.Peer{}, admins: map[string]engine.Inventory{}, checkers: map[string]validator.Checker{},
 		hosts: map[key.Name][]string{}, forms: map[key.Name]string{},
 	}
 	factory := &httpclient.Factory{Agent: "livekey/" + thisBuild().Version}
@@ -79,6 +80,11 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 	p.prefixes = p.catalog.Prefixes()
 	client, err := factory.Client(httpclient.Options{})
 	say(err)
+	for name, own := range cfg.Providers {
+		if own.Admin != nil {
+			p.admins[name] = adminAPI(*own.Admin, client)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Keys)) {
 		k, err := p.key(cfg.Keys[name], client)
 		if say(err) {
@@ -107,7 +113,7 @@ func (p *plan) keepSources(before *plan) {
 // forget lets go of all that an engine has taken over. What is left is compared with
 // the plan that follows.
 func (p *plan) forget() {
-	p.catalog, p.prefixes, p.sinks, p.onChange, p.channels, p.peers, p.checkers, p.keys, p.hosts, p.forms = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
+	p.catalog, p.prefixes, p.sinks, p.onChange, p.channels, p.peers, p.admins, p.checkers, p.keys, p.hosts, p.forms = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
 }
 
 // addProviders reads the provider files that the config names.
@@ -115,6 +121,9 @@ func (p *plan) addProviders() error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(p.cfg.Providers)) {
 		own := p.cfg.Providers[name]
+		if own.File == "" {
+			continue
+		}
 		text, err := trusted.Read(own.File) // it says where keys are sent
 		if err != nil {
 			faults = append(faults, own.Node.Fault("file", "%v", err))

@@ -174,7 +174,7 @@ func (w *ward) prove(ctx context.Context, s sample) (v key.Verdict, asked bool) 
 	for loc := range s.records {
 		from[loc.Source] = replay(s.records)
 	}
-	v, _ = engine.Examine(ctx, s.key, from, w.prober, w.hasher) // a replay has everything
+	v, _, _ = engine.Examine(ctx, s.key, from, w.prober, w.hasher, nil) // a replay has everything
 	return v, !w.asksNobody(s) && v.Reason != key.NoProvider
 }
 

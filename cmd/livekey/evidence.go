@@ -6,11 +6,12 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/livekey/livekey/internal/anthropicadmin"
 	"github.com/livekey/livekey/internal/command"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/engine"
 	"github.com/livekey/livekey/internal/peers"
-	"github.com/livekey/livekey/internal/revoke/anthropicadmin"
+	revokeadmin "github.com/livekey/livekey/internal/revoke/anthropicadmin"
 	"github.com/livekey/livekey/internal/revoke/hook"
 )
 
@@ -43,9 +44,12 @@ func (p *plan) revoke(k config.Key, provider string, client *http.Client) (*engi
 	case provider != anthropicProvider:
 		return nil, k.Node.Fault("revoke.anthropic", "is for keys of provider %s, and this one's is %s", anthropicProvider, cmp.Or(provider, "not known before it is read"))
 	}
-	return &engine.Revoke{After: r.After, By: anthropicadmin.New(anthropicadmin.Settings{
-		AdminKeyFile: r.Anthropic.AdminKeyFile, BaseURL: r.Anthropic.BaseURL, Client: client,
-	})}, nil
+	return &engine.Revoke{After: r.After, By: revokeadmin.New(adminAPI(*r.Anthropic, client))}, nil
+}
+
+// adminAPI makes what speaks Anthropic's Admin API.
+func adminAPI(a config.AnthropicAdmin, client *http.Client) *anthropicadmin.Client {
+	return anthropicadmin.New(anthropicadmin.Settings{AdminKeyFile: a.AdminKeyFile, BaseURL: a.BaseURL, Client: client})
 }
 
 // anthropicProvider is the catalog's name of those whose keys the Admin API lists.

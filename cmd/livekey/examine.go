@@ -31,6 +31,7 @@ type examiner struct {
 	sources map[string]sources.Source
 	prober  *validator.Prober
 	hasher  secret.Hasher
+	lists   map[string]engine.Lists // of keys, by provider
 }
 
 // examineAll proves every key of an inquiry, in the order of their names, and says what
@@ -43,7 +44,7 @@ func (a *app) examineAll(ctx context.Context, of inquiry) ([]report.Checked, cod
 	p.sources[stdinSource] = stdin{a.in}
 	salt := make([]byte, saltSize) // these fingerprints only tell equal keys from others, now
 	_, _ = rand.Read(salt)
-	x := examiner{p.sources, validator.NewProber(), secret.NewHasher(secret.New(salt))}
+	x := examiner{p.sources, validator.NewProber(), secret.NewHasher(secret.New(salt)), p.lists(ctx, a.quiet())}
 	checked := make([]report.Checked, len(p.keys))
 	codes := make([]code, len(p.keys))
 	var g errgroup.Group
@@ -67,7 +68,7 @@ func (a *app) examineAll(ctx context.Context, of inquiry) ([]report.Checked, cod
 }
 
 func (x examiner) examine(ctx context.Context, k engine.Key) (report.Checked, code) {
-	v, err := engine.Examine(ctx, k, x.sources, x.prober, x.hasher)
+	v, listing, err := engine.Examine(ctx, k, x.sources, x.prober, x.hasher, x.lists[k.Provider])
 	c := judgeOutcome(v.Outcome, v.Reason)
 	if errors.Is(err, key.ErrNotFound) {
 		c = notLive
@@ -79,9 +80,12 @@ func (x examiner) examine(ctx context.Context, k engine.Key) (report.Checked, co
 	if v.Which != "" && !strings.Contains(detail, v.Which) {
 		detail = strings.TrimSuffix(v.Which+": "+detail, ": ")
 	}
+	if listing != nil && v.ExpiresAt.IsZero() {
+		v.ExpiresAt = listing.ExpiresAt
+	}
 	return report.Checked{
 		Name: k.Name, Provider: k.Provider, Outcome: v.Outcome, Reason: v.Reason, Detail: detail,
-		HTTPStatus: v.HTTPStatus, RequestID: v.RequestID, CheckedAt: v.CheckedAt, ExpiresAt: v.ExpiresAt, Identity: v.Identity, Limits: v.Limits,
+		HTTPStatus: v.HTTPStatus, RequestID: v.RequestID, CheckedAt: v.CheckedAt, ExpiresAt: v.ExpiresAt, Identity: listing.Add(v.Identity), Limits: v.Limits,
 	}, c
 }
 

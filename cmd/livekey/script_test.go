@@ -32,7 +32,8 @@ const (
 
 // TestScripts runs testdata/script: one promise to a user each. A script has an
 // issuer at $ISSUER of its own, which knows $LIVE and $SECOND, of $SECOND's own
-// organization $FOREIGN, has $BROKE out of credit, and never heard of $DEAD. $TAKEN
+// organization $FOREIGN, has $BROKE out of credit, and never heard of $DEAD; $ADMIN is the admin
+// key of that organization, whose list has $LIVE as CI, with two days left. $TAKEN
 // is its address without a scheme.
 //
 //	exits N CMD…   runs CMD, which must exit with N, and print none of these keys
@@ -60,6 +61,9 @@ func TestScripts(t *testing.T) {
 				key := fakeissuer.NewAnthropicKey()
 				a := account
 				a.State = state
+				if name == "LIVE" {
+					a.Name, a.Owner, a.ExpiresAt = "CI", "svac_1", time.Now().Add(48*time.Hour)
+				}
 				issuer.Add(key, a)
 				e.Setenv(name, key)
 			}
@@ -67,6 +71,9 @@ func TestScripts(t *testing.T) {
 			issuer.Add(foreign, fakeissuer.Account{Organization: "org-2", Workspace: "ws-9"})
 			e.Setenv("FOREIGN", foreign)
 			e.Setenv("DEAD", fakeissuer.NewAnthropicKey())
+			admin := fakeissuer.NewAnthropicAdminKey()
+			issuer.Add(admin, fakeissuer.Account{Organization: "org-1"})
+			e.Setenv("ADMIN", admin)
 			values := map[string]string{}
 			for _, name := range keysOfAScript {
 				values[name] = e.Getenv(name)
@@ -96,7 +103,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-var keysOfAScript = []string{"LIVE", "SECOND", "BROKE", "FOREIGN", "DEAD"}
+var keysOfAScript = []string{"LIVE", "SECOND", "BROKE", "FOREIGN", "DEAD", "ADMIN"}
 
 // leaks fails the script if text has one of its keys.
 func leaks(ts *testscript.TestScript, where, text string) {

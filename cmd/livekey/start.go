@@ -117,7 +117,7 @@ func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 		Channels: p.plan.channels, Peers: p.plan.peers, LogChannel: logchannel.New(p.log),
 		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, Count: g.metrics, After: before,
 		Machine: machine(), Logs: p.plan.logs(), Attribute: holders.Attribute,
-		Lookers: p.lookers,
+		Lookers: p.lookers, Inventories: p.plan.admins,
 	})
 	if err != nil {
 		return nil, err

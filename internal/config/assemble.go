@@ -37,7 +37,9 @@ type top struct {
 
 // providerSpec is a provider of the user's own as the file writes it.
 type providerSpec struct {
-	File string `yaml:"file"`
+	File         string `yaml:"file"`
+	AdminKeyFile string `yaml:"admin_key_file"`
+	BaseURL      string `yaml:"base_url"`
 }
 
 // builder makes one Config of the files, and remembers who said what.
@@ -248,15 +250,21 @@ func (b *builder) buildProviders() {
 	for name, n := range b.providers {
 		var spec providerSpec
 		b.take(n.Decode(&spec))
-		switch _, said := n.field("file"); {
+		file, admin := n.has("file"), n.has("admin_key_file")
+		switch {
 		case !b.named(n) || !n.empty() && !isMapping(target(n.yaml)):
 			continue
 		case name == NoProvider:
 			b.add(n.nameFault("this name means that nobody can prove a key", "choose another"))
 			continue
-		case !said:
+		case name == anthropic && admin && !file:
+			b.cfg.Providers[name] = Provider{Name: name, Admin: b.anthropicAdmin(n, AnthropicAdmin{AdminKeyFile: spec.AdminKeyFile, BaseURL: spec.BaseURL}), Node: n}
+			continue
+		case !file:
 			b.add(n.fault("file", "required", "name the provider's file: file: /etc/livekey/providers/…"))
 			continue
+		case admin:
+			b.add(n.fault("admin_key_file", "is for the provider that livekey knows as "+anthropic+" alone", "remove it"))
 		}
 		b.absolute(n, "file", spec.File)
 		b.cfg.Providers[name] = Provider{Name: name, File: spec.File, Node: n}

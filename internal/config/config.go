@@ -108,9 +108,10 @@ type Channel struct {
 
 // Provider is a catalog file of the user's own.
 type Provider struct {
-	Name string
-	File string
-	Node Node
+	Name  string
+	File  string
+	Admin *AnthropicAdmin // of the issuer's own list of keys, in place of File; nil: it is not read
+	Node  Node
 }
 
 // Log says how livekey logs.

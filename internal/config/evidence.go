@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -35,6 +36,7 @@ type Peer struct {
 const (
 	revokeAfter   = time.Hour
 	anthropicHost = "https://api.anthropic.com"
+	anthropic     = "anthropic" // whose Admin API lists keys
 )
 
 // revokeSpec is a revoke as the file writes it.
@@ -129,19 +131,24 @@ func (b *builder) revoke(n, at Node, consumers []string) *Revoke {
 	case program && !isProgram(spec.Exec):
 		b.add(at.fault("exec", programRule, hookHint))
 	case api:
-		r.Anthropic = b.anthropicAdmin(spec.Anthropic)
+		admin := AnthropicAdmin{}
+		if p := b.cfg.Providers[anthropic].Admin; p != nil {
+			admin = *p
+		}
+		b.take(spec.Anthropic.Decode(&admin))
+		r.Anthropic = b.anthropicAdmin(spec.Anthropic, admin)
 	}
 	return r
 }
 
-func (b *builder) anthropicAdmin(n Node) *AnthropicAdmin {
-	a := &AnthropicAdmin{BaseURL: anthropicHost}
-	b.take(n.Decode(a))
-	if b.required(n, "admin_key_file", a.AdminKeyFile) {
+// anthropicAdmin checks what n itself says of the Admin API.
+func (b *builder) anthropicAdmin(n Node, a AnthropicAdmin) *AnthropicAdmin {
+	a.BaseURL = cmp.Or(a.BaseURL, anthropicHost)
+	if b.required(n, "admin_key_file", a.AdminKeyFile) && n.has("admin_key_file") {
 		b.absolute(n, "admin_key_file", a.AdminKeyFile)
 	}
-	if _, err := ParseBaseURL(a.BaseURL); err != nil && !looksSecret(a.BaseURL) {
+	if _, err := ParseBaseURL(a.BaseURL); err != nil && n.has("base_url") && !looksSecret(a.BaseURL) {
 		b.add(n.fault("base_url", err.Error(), ""))
 	}
-	return a
+	return &a
 }

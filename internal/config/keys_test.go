@@ -209,3 +209,24 @@ func TestAFieldThatEndsInDirMayBeABoolean(t *testing.T) {
 		}
 	}
 }
+
+func TestOneAdminKeyIsSaidOnce(t *testing.T) {
+	c := read(t, `
+keys:
+  A: {from: "env://A", consumers: ["unit:a.service"], revoke: {anthropic: {}}}
+  B: {from: "env://B", consumers: ["unit:a.service"], revoke: {anthropic: {admin_key_file: /own}}}
+providers:
+  anthropic: {admin_key_file: /admin, base_url: "https://gateway.example"}
+`)
+	all := AnthropicAdmin{AdminKeyFile: "/admin", BaseURL: "https://gateway.example"}
+	if got := c.Providers["anthropic"].Admin; got == nil || *got != all {
+		t.Errorf("the list is read with %+v", got)
+	}
+	if got := c.Keys["A"].Revoke.Anthropic; got == nil || *got != all {
+		t.Errorf("A is revoked with %+v", got)
+	}
+	own := AnthropicAdmin{AdminKeyFile: "/own", BaseURL: "https://gateway.example"}
+	if got := c.Keys["B"].Revoke.Anthropic; got == nil || *got != own {
+		t.Errorf("B is revoked with %+v", got)
+	}
+}

@@ -19,7 +19,12 @@ import (
 func Show(c *Config) ([]byte, error) {
 	root := mapping(
 		"sources", section(c.Sources, func(s Source) *yaml.Node { return withKind(s.Kind, nil, s.Settings) }),
-		"providers", section(c.Providers, func(p Provider) *yaml.Node { return mapping("file", text(p.File)) }),
+		"providers", section(c.Providers, func(p Provider) *yaml.Node {
+			if p.Admin != nil {
+				return showAdmin(*p.Admin)
+			}
+			return mapping("file", text(p.File))
+		}),
 		"peers", section(c.Peers, func(p Peer) *yaml.Node { return mapping("exec", texts(p.Exec)) }),
 		"keys", section(c.Keys, c.showKey),
 		"sinks", section(c.Sinks, showSink),
@@ -77,12 +82,16 @@ func (c *Config) showKey(k Key) *yaml.Node {
 	return n
 }
 
+func showAdmin(a AnthropicAdmin) *yaml.Node {
+	return mapping("admin_key_file", text(a.AdminKeyFile), "base_url", text(a.BaseURL))
+}
+
 func showRevoke(r Revoke) *yaml.Node {
 	if r.Anthropic == nil {
 		return mapping("after", duration(r.After), "exec", texts(r.Exec))
 	}
 	return mapping("after", duration(r.After), "anthropic",
-		mapping("admin_key_file", text(r.Anthropic.AdminKeyFile), "base_url", text(r.Anthropic.BaseURL)))
+		showAdmin(*r.Anthropic))
 }
 
 func showSink(s Sink) *yaml.Node {

@@ -47,6 +47,8 @@ type Options struct {
 	Lookers []holders.Looker
 	Peers   map[string]Peer // other livekeys, of which consumers speak as host:NAME
 	Logs    []Log
+	// Inventories are lists of keys that issuers keep, by provider.
+	Inventories map[string]Inventory
 	// After is the engine that this one follows, in the same process and on the same
 	// journal, once its Run has returned. Values that no source has any more, those of
 	// old versions above all, come from it. nil: there was none.
@@ -108,7 +110,9 @@ type Engine struct {
 	attribute func(pid int, uid uint32) key.Consumer
 	reports   reports
 	logs      []*logRun
-	adopting  sync.Mutex // held while a record of adoptions is changed
+
+	inventories map[string]*inventoryRun // by provider
+	adopting    sync.Mutex               // held while a record of adoptions is changed
 
 	// spawn runs f while Run lasts, and Run waits for it. It is nil before.
 	spawn   func(f func(context.Context))
@@ -147,6 +151,10 @@ func New(o Options) (*Engine, error) {
 		}
 		e.sinks[s.Name] = run
 	}
+	e.inventories = map[string]*inventoryRun{}
+	for provider, from := range o.Inventories {
+		e.inventories[provider] = newInventoryRun(e, provider, from)
+	}
 	for _, k := range o.Keys {
 		if err := e.addKey(k, o.Sources, o.After); err != nil {
 			return nil, err
@@ -176,7 +184,7 @@ func New(o Options) (*Engine, error) {
 }
 
 func (e *Engine) addKey(k Key, all map[string]sources.Source, before *Engine) error {
-	run := &keyRun{Key: k, e: e}
+	run := &keyRun{Key: k, e: e, inventory: e.inventoryOf(k.Provider)}
 	if k.Revoke != nil {
 		run.revoking.since = map[key.Fingerprint]time.Time{}
 	}
@@ -237,6 +245,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, l := range e.logs {
 		e.spawn(l.follow)
 	}
+	for _, i := range e.inventories {
+		if i.needed() {
+			e.spawn(i.follow)
+		}
+	}
 	e.timers.set(e, e.startupEnds, e.startupOver)
 	e.lookIfOwed()
 	e.settled()
@@ -263,6 +276,9 @@ func (e *Engine) subjects() map[string]bool {
 	}
 	for _, s := range e.sources {
 		all[s.subject()] = true
+	}
+	for _, i := range e.inventories {
+		all[i.subject()] = true
 	}
 	return all
 }

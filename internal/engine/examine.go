@@ -17,8 +17,9 @@ import (
 
 // Examine reads one key and asks its issuer, and does nothing with the answer: no
 // state, no sink, no journal. Its error is the source's, and may wrap
-// key.ErrNotFound; the verdict then says that nobody was asked.
-func Examine(ctx context.Context, k Key, from map[string]sources.Source, p *validator.Prober, h secret.Hasher) (v key.Verdict, err error) {
+// key.ErrNotFound; the verdict then says that nobody was asked. What lists finds of a key
+// that lives comes beside it; nil: nobody keeps a list.
+func Examine(ctx context.Context, k Key, from map[string]sources.Source, p *validator.Prober, h secret.Hasher, lists Lists) (v key.Verdict, l *key.Listing, err error) {
 	secret.Do(func() {
 		records := map[key.Location]sources.Record{}
 		for _, loc := range k.locations() {
@@ -38,9 +39,15 @@ func Examine(ctx context.Context, k Key, from map[string]sources.Source, p *vali
 		v = p.Probe(ctx, validator.Request{
 			Key: k.Name, Provider: k.Provider, Checker: k.Checker, Material: m, Purpose: validator.Candidate, Budget: k.Budget,
 		})
+		if lists != nil && v.Outcome == key.Live {
+			l = lists(m.Parts[key.DefaultPart], v.Identity)
+		}
 	})
-	return v, err
+	return v, l, err
 }
+
+// Lists finds a value in what an issuer lists; nil if it is not there.
+type Lists = func(value secret.Value, owner key.Identity) *key.Listing
 
 // Every is how often the key has src read, at least.
 func (k Key) Every(src sources.Source) time.Duration {

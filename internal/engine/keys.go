@@ -33,7 +33,8 @@ type keyRun struct {
 	records   map[key.Location]sources.Record // of a key that is read from several places: the last of each
 	failing   map[key.Location]string         // places that cannot be read now, and why
 
-	revoking revoking
+	revoking  revoking
+	inventory *inventoryRun // nil: nobody lists such keys
 }
 
 // variable is one of those that a key is delivered as. A list of one takes a tenth of a
@@ -149,6 +150,9 @@ func (k *keyRun) step(ctx context.Context, ev rotation.Event) {
 			k.act(action)
 		}
 		keep()
+		if _, answered := events[0].(rotation.Checked); answered {
+			events = append(events, k.listings()...)
+		}
 	}
 }
 

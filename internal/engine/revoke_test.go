@@ -13,12 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/livekey/livekey/internal/anthropicadmin"
 	"github.com/livekey/livekey/internal/fakeissuer"
 	"github.com/livekey/livekey/internal/journal"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/proof"
 	"github.com/livekey/livekey/internal/revoke"
-	"github.com/livekey/livekey/internal/revoke/anthropicadmin"
+	revokeadmin "github.com/livekey/livekey/internal/revoke/anthropicadmin"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/internal/trail"
 )
@@ -121,9 +122,9 @@ func revokes(t *testing.T, f func(t *testing.T, w *revoker)) {
 		}
 		api := road{r.issuer, &sync.Map{}}
 		r.road = api
-		r.by = &ended{Revoker: anthropicadmin.New(anthropicadmin.Settings{
+		r.by = &ended{Revoker: revokeadmin.New(anthropicadmin.New(anthropicadmin.Settings{
 			AdminKeyFile: file, BaseURL: "http://issuer", Client: &http.Client{Transport: api},
-		})}
+		}))}
 		w.setup = func(o *Options) {
 			o.Lookers = append(o.Lookers, r.l)
 			o.Keys[0].Checker = api

@@ -90,7 +90,7 @@ func describe(name key.Name, provider string, state rotation.State) report.Key {
 		r.Current = &report.Current{
 			Version: c.ID, Fingerprint: c.Fingerprint.String(), Outcome: v.Outcome, Reason: v.Reason, Which: v.Which,
 			Unproved: c.Unproved, Suspect: state.Suspect(), CheckedAt: v.CheckedAt, DeliveredAt: c.Delivered,
-			Identity: v.Identity, ExpiresAt: v.ExpiresAt, Limits: v.Limits, Unanswered: unanswered(c),
+			Identity: c.Listed.Add(v.Identity), ExpiresAt: c.End(), Limits: v.Limits, Unanswered: unanswered(c),
 		}
 		r.NextProbeAt = c.Due
 	}
@@ -101,7 +101,7 @@ func describe(name key.Name, provider string, state rotation.State) report.Key {
 		}
 		r.Candidate = &report.Candidate{
 			Version: c.ID, Fingerprint: c.Fingerprint.String(), Outcome: v.Outcome, Reason: v.Reason, Which: v.Which,
-			Detail: v.Detail, ExpiresAt: v.ExpiresAt, HeldBy: string(c.Hold), Since: c.Seen,
+			Detail: v.Detail, ExpiresAt: c.End(), HeldBy: string(c.Hold), Since: c.Seen,
 		}
 		if c == state.Delivering {
 			r.Candidate.HeldBy = "sink" // proved, and no sink could be written yet

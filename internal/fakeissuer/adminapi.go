@@ -1,12 +1,14 @@
 package fakeissuer
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // issued is a key of which the Admin API has a record: every one that was ever added.
@@ -17,20 +19,28 @@ type issued struct {
 
 // listed is the record of a key, as the Admin API shows it (platform.claude.com, Admin API,
 // API keys).
-func (k issued) listed(state State, known bool) map[string]any {
+func (k issued) listed(a Account, known bool) map[string]any {
 	status := "active"
 	switch {
 	case k.inactive:
 		status = "inactive"
-	case !known || state == Revoked:
+	case !known || a.State == Revoked:
 		status = "archived"
-	case state == Expired:
+	case a.State == Expired:
 		status = "expired"
 	}
+	principal := map[string]any{"type": "user", "id": "user_1"}
+	if a.Owner != "" {
+		principal = map[string]any{"type": "service_account", "id": a.Owner}
+	}
+	var expires any
+	if !a.ExpiresAt.IsZero() {
+		expires = a.ExpiresAt.UTC().Format(time.RFC3339)
+	}
 	return map[string]any{
-		"type": "api_key", "id": k.id, "name": "key " + k.id, "status": status, "partial_key_hint": hint(k.value),
+		"type": "api_key", "id": k.id, "name": cmp.Or(a.Name, "key "+k.id), "status": status, "partial_key_hint": hint(k.value),
 		"workspace_id": nil, "created_at": "2026-01-01T00:00:00Z", "created_by": map[string]any{"type": "user", "id": "user_1"},
-		"expires_at": nil,
+		"expires_at": expires, "principal": principal,
 	}
 }
 
@@ -92,7 +102,7 @@ func (i *Issuer) listKeys(w http.ResponseWriter, r *http.Request, a Account) {
 			more = true
 		default:
 			account, known := i.accounts[k.value]
-			data = append(data, k.listed(account.State, known))
+			data = append(data, k.listed(account, known))
 			if last = k.id; first == "" {
 				first = k.id
 			}
@@ -138,7 +148,7 @@ func (i *Issuer) oneKey(w http.ResponseWriter, r *http.Request, a Account, id st
 	if known {
 		i.accounts[k.value] = account
 	}
-	shown := k.listed(account.State, known)
+	shown := k.listed(account, known)
 	i.mu.Unlock()
 	answer(w, http.StatusOK, shown)
 }

@@ -36,6 +36,10 @@ type Account struct {
 	Workspace    string // as in anthropic-workspace-id; "" for a key without one
 	State        State
 	RetryAfter   time.Duration // of RateLimited, whole seconds; 0: no such header
+
+	Name      string    // as the Admin API lists it; "" for one made up
+	Owner     string    // the id of the service account that has it; "" for one of a user
+	ExpiresAt time.Time // as the Admin API lists it; it is State that refuses
 }
 
 // Mode is what stands between the client and the issuer, or the issuer's own bad day.

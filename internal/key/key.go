@@ -4,6 +4,7 @@ package key
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 )
 
@@ -108,6 +109,41 @@ type Limits struct {
 	Limit     int64     `json:"limit"`             // calls in each period
 	Remaining int64     `json:"remaining"`         // of them
 	ResetAt   time.Time `json:"reset_at,omitzero"` // when the period ends; zero: not told
+}
+
+// Listing is what the issuer's own list of its keys says of a version. It is found by the
+// little that such a list shows of each key: it is told, and no verdict.
+type Listing struct {
+	Name      string    `json:"name,omitempty"`
+	Owner     string    `json:"owner,omitempty"`
+	Status    string    `json:"status,omitempty"` // in the issuer's word: active, inactive, …
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// Ambiguous says that several keys of the list could be it: Name has theirs, and
+	// nothing else is known.
+	Ambiguous bool `json:"ambiguous,omitempty"`
+}
+
+// active is the status of a listed key that may be used.
+const active = "active"
+
+// Idle says that the list has the key as one that may not be used.
+func (l *Listing) Idle() bool { return l != nil && l.Status != "" && l.Status != active }
+
+// Add is id with what the list says, which replaces nothing.
+func (l *Listing) Add(id Identity) Identity {
+	if l == nil {
+		return id
+	}
+	told := Identity{"name": l.Name, "owner": l.Owner}
+	if l.Ambiguous {
+		told["name"] = "ambiguous: " + l.Name
+	}
+	if l.Idle() {
+		told["listed_as"] = l.Status
+	}
+	maps.DeleteFunc(told, func(_, text string) bool { return text == "" })
+	maps.Copy(told, id)
+	return told
 }
 
 // Control is what the issuer's host said to a made-up credential.

@@ -66,7 +66,8 @@ func whole(d describer, reference *config.Config) *jsonschema.Schema {
 	file.Defs["key"].Properties["revoke"] = revokeSchema(revoke, admin, file.Defs["key"].Properties["revoke"].Description)
 	file.Defs["key"].Properties["reports"] = reports(core, file.Defs["key"].Properties["reports"].Description)
 	provider := core("providers.*", places("providers", sorted(reference.Providers))...)
-	provider.Types, provider.Type, provider.Required = nil, "object", []string{"file"}
+	provider.Types, provider.Type = nil, "object"
+	provider.OneOf = []*jsonschema.Schema{{Required: []string{"file"}}, {Required: []string{"admin_key_file"}}}
 	file.Defs["provider"] = provider
 
 	set := func(field string, s *jsonschema.Schema) {
@@ -127,7 +128,7 @@ func keySchema(s *jsonschema.Schema) *jsonschema.Schema {
 
 // revokeSchema is nothing, or one of two ways to revoke.
 func revokeSchema(s, admin *jsonschema.Schema, help string) *jsonschema.Schema {
-	admin.Types, admin.Type, admin.Required = nil, "object", []string{"admin_key_file"}
+	admin.Types, admin.Type = nil, "object" // providers may say its admin_key_file
 	admin.Description = s.Properties["anthropic"].Description
 	s.Properties["anthropic"] = admin
 	s.Properties["exec"].Types, s.Properties["exec"].Type, s.Properties["exec"].MinItems = nil, "array", new(1)
