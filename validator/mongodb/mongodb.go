@@ -32,6 +32,7 @@ func New() validator.Speaker {
 }
 
 func says(t *login.Target) login.TLS {
+	t.CAFile = cmp.Or(t.CAFile, t.Options.Get("tlsCAFile"))
 	word := cmp.Or(t.Options.Get("tls"), t.Options.Get("ssl"))
 	insecure := t.Options.Get("tlsInsecure") == "true" || t.Options.Get("tlsAllowInvalidCertificates") == "true"
 	switch {
@@ -132,10 +133,10 @@ func (c *conversation) mechanism(ctx context.Context, t login.Target, source str
 	if named != "" {
 		return named, nil, nil
 	}
-	if slices.Contains(textsOf(answer.Lookup("saslSupportedMechs")), sha1) && !slices.Contains(textsOf(answer.Lookup("saslSupportedMechs")), sha256) {
-		return sha1, nil, nil
+	if slices.Contains(textsOf(answer.Lookup("saslSupportedMechs")), sha256) {
+		return sha256, nil, nil
 	}
-	return sha256, nil, nil
+	return sha1, nil, nil // also of servers that do not say, as drivers do
 }
 
 // client is how livekey is named in the server's log.

@@ -1,9 +1,11 @@
 package mongodb
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5" //nolint:gosec // what SCRAM-SHA-1 of MongoDB makes of a password
 	"encoding/hex"
+	"strconv"
 
 	"github.com/xdg-go/scram"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
@@ -46,6 +48,9 @@ func (c *conversation) login(ctx context.Context, source, mechanism, user, passw
 		done, _ := answer.Lookup("done").BooleanOK()
 		_, payload, _ := answer.Lookup("payload").BinaryOK()
 		next := ""
+		if tooMuch(payload) {
+			return nil, errProtocol
+		}
 		if !steps.Done() {
 			if next, err = steps.Step(string(payload)); err != nil {
 				return nil, errProtocol
@@ -63,20 +68,25 @@ func (c *conversation) login(ctx context.Context, source, mechanism, user, passw
 	return nil, errProtocol
 }
 
+// mostRounds is a hundred times what servers ask for. Nothing ends the work once it has begun.
+const mostRounds = 1_500_000
+
+// tooMuch says whether a server asks for more rounds of hashing than any honest one.
+func tooMuch(payload []byte) bool {
+	_, rounds, said := bytes.Cut(payload, []byte(",i="))
+	if !said {
+		return false
+	}
+	n, err := strconv.Atoi(string(rounds))
+	return err != nil || n > mostRounds
+}
+
 func newClient(mechanism, user, password string) (*scram.Client, error) {
 	if mechanism == sha256 {
-		client, err := scram.SHA256.NewClient(user, password, "")
-		if err != nil {
-			return nil, err
-		}
-		return client.WithMinIterations(4096), nil
+		return scram.SHA256.NewClient(user, password, "")
 	}
 	sum := md5.Sum([]byte(user + ":mongo:" + password)) //nolint:gosec // as above
-	client, err := scram.SHA1.NewClientUnprepped(user, hex.EncodeToString(sum[:]), "")
-	if err != nil {
-		return nil, err
-	}
-	return client.WithMinIterations(4096), nil
+	return scram.SHA1.NewClientUnprepped(user, hex.EncodeToString(sum[:]), "")
 }
 
 func conversationID(answer bsoncore.Document) int32 {

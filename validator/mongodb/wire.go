@@ -25,7 +25,7 @@ var errProtocol = errors.New("not a message of MongoDB")
 // conversation is one connection, on which a command waits for the last one's answer.
 type conversation struct {
 	net.Conn
-	last int32
+	last uint32 // number of the last command
 }
 
 // run sends a command to db and returns the answer of the server, also a refusal.
@@ -39,7 +39,8 @@ func (c *conversation) run(ctx context.Context, db string, command *bsoncore.Doc
 	document := command.AppendString("$db", db).Build()
 	message := make([]byte, sectionAt, sectionAt+len(document))
 	message = append(message, document...)
-	for i, number := range []uint32{uint32(len(message)), uint32(c.last), 0, opMsg} {
+	size := uint32(len(message)) //nolint:gosec // of a command, which is short
+	for i, number := range []uint32{size, c.last, 0, opMsg} {
 		binary.LittleEndian.PutUint32(message[4*i:], number)
 	}
 	if _, err := c.Write(message); err != nil {
@@ -56,7 +57,7 @@ func (c *conversation) read() (bsoncore.Document, error) {
 	number := func(at int) uint32 { return binary.LittleEndian.Uint32(header[at:]) }
 	size := number(0)
 	// Flags would announce a checksum or more messages; nobody asked for either.
-	if size < sectionAt || size > maxMessage || number(8) != uint32(c.last) || number(12) != opMsg || number(16) != 0 || header[20] != 0 {
+	if size < sectionAt || size > maxMessage || number(8) != c.last || number(12) != opMsg || number(16) != 0 || header[20] != 0 {
 		return nil, errProtocol
 	}
 	document := make([]byte, size-sectionAt)

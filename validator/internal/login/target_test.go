@@ -201,8 +201,7 @@ func FuzzTarget(f *testing.F) {
 		}
 		got, err := dialect.target(coded(value, maps.Clone(with)))
 		if err != nil {
-			var fault Fault
-			if !errors.As(err, &fault) {
+			if _, ok := errors.AsType[Fault](err); !ok {
 				t.Fatalf("%v is no fault", err)
 			}
 			return
