@@ -30,15 +30,13 @@ func lookedUp(t testing.TB, id string) *Provider {
 }
 
 // checked asks a checker of a provider, whose issuer answers so.
-func checked(t *testing.T, p *Provider, s *said) (key.Verdict, *road, map[key.Part]string) {
+func checked(t *testing.T, p *Provider, s *said) key.Verdict {
 	t.Helper()
-	r := &road{said: s}
-	c, err := p.Checker(s.settings(p, r, recordedCode))
+	c, err := p.Checker(s.settings(p, &road{said: s}, recordedCode))
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := s.madeUp(t, p)
-	return c.Check(t.Context(), checkertest.MaterialOf(parts)), r, parts
+	return c.Check(t.Context(), checkertest.MaterialOf(s.madeUp(t, p)))
 }
 
 // Every answer means what its file says, of the call that its file says; and every
@@ -105,7 +103,7 @@ func TestAnswersThatTheIssuerDidNotSend(t *testing.T) {
 						other.Headers = map[string]string{}
 					}
 					change(&other)
-					if v, _, _ := checked(t, p, &other); v.Outcome != key.Unknown {
+					if v := checked(t, p, &other); v.Outcome != key.Unknown {
 						t.Errorf("got %s: %s", told(v), v.Detail)
 					}
 				})

@@ -27,7 +27,7 @@ func inverted(t *testing.T, id string, with map[string]string, answers ...means)
 				Value: c.Value, Parts: c.Parts, With: with, BaseURL: c.BaseURL,
 				Status: a.status, Headers: a.headers, Body: a.body,
 			}
-			if v, _, _ := checked(t, p, &s); told(v) != a.want {
+			if v := checked(t, p, &s); told(v) != a.want {
 				t.Errorf("got %s, want %s: %s", told(v), a.want, v.Detail)
 			}
 		})
