@@ -38,6 +38,7 @@ var reveals = allowed{
 	"sinks/directory":         "writes the key",
 	"sinks/child":             "makes the environment of the program that livekey runs",
 	"sources/vault":           "logs in with its own credential",
+	"internal/kube":           "shows livekey's own token and certificate to the API server",
 	"sources/exec":            "reads the answer of a program, in which the record is",
 	"internal/peers":          "reads the answer of a program, in which another livekey's status is",
 	"internal/holders":        "hands the salt to the service that looks",

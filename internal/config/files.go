@@ -22,8 +22,8 @@ func (c *Config) Where(setting string) string {
 	return setting + ", by default"
 }
 
-// Files are the files that this node names, at any depth, and where: the fields file
-// and *_file, which every kind calls so.
+// Files are the files that this node names, at any depth, and where: the fields file,
+// kubeconfig and *_file, which every kind calls so.
 func (n Node) Files() iter.Seq2[string, string] {
 	return func(yield func(where, path string) bool) { n.files(yield) }
 }
@@ -41,7 +41,7 @@ func (n Node) files(yield func(where, path string) bool) bool {
 			if !child.files(yield) {
 				return false
 			}
-		case isScalar(value) && (name == "file" || strings.HasSuffix(name, "_file")):
+		case isScalar(value) && (name == "file" || name == "kubeconfig" || strings.HasSuffix(name, "_file")):
 			if !yield(child.Where(""), value.Value) {
 				return false
 			}

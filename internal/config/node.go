@@ -148,6 +148,16 @@ func (n Node) empty() bool {
 	return y == nil || y.Kind == yaml.ScalarNode && y.Tag == "!!null"
 }
 
+// Plain is what stands in the node as Go values: string, bool, int64, float64, []any,
+// map[string]any, nil. It is for files whose fields are another program's, of which
+// livekey knows some.
+func (n Node) Plain() any {
+	if n.yaml == nil {
+		return nil
+	}
+	return plain(n.yaml)
+}
+
 // place is where the node's name stands: "livekey.yaml:3:5".
 func (n Node) place() string { return n.nameFault("", "").place() }
 

@@ -7,6 +7,7 @@ package httpclient
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -32,6 +33,7 @@ const (
 // catalog: public roots, a few connections.
 type Options struct {
 	CAFile     string // PEM roots instead of the system's, which nobody but root and the caller may write
+	CAData     []byte // PEM roots too, where they come from no file of their own
 	ServerName string // expected in the certificate, where it is not the host's
 	// ProxyEnv honors HTTPS_PROXY and NO_PROXY. The proxy then does the last
 	// look-up, so only its own address is checked here.
@@ -44,6 +46,11 @@ type Options struct {
 	// ClientCertFile and ClientKeyFile, PEM, are what a server is shown that asks
 	// who calls: read again for each new connection, so that a renewed one counts.
 	ClientCertFile, ClientKeyFile string
+	// ClientCert is asked for that certificate instead, for each new connection.
+	ClientCert func() (*tls.Certificate, error)
+	// Ping is how long nothing may come on a connection of HTTP/2 before the other side is
+	// asked whether it is still there: for an answer that goes on for minutes. 0: never.
+	Ping time.Duration
 	// Reach are metadata addresses that may be dialed all the same. They are for
 	// whoever looks up livekey's own credentials there; no key goes over such a client.
 	Reach []netip.Addr
@@ -71,10 +78,19 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 			return nil, fmt.Errorf("read ca_file %s: no PEM certificate inside", o.CAFile)
 		}
 	}
-	if o.ClientCertFile != "" {
-		tlsConf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return clientCert(o.ClientCertFile, o.ClientKeyFile)
+	if len(o.CAData) > 0 {
+		if tlsConf.RootCAs == nil {
+			tlsConf.RootCAs = x509.NewCertPool()
 		}
+		if !tlsConf.RootCAs.AppendCertsFromPEM(o.CAData) {
+			return nil, errors.New("read roots: no PEM certificate inside")
+		}
+	}
+	if o.ClientCertFile != "" {
+		o.ClientCert = func() (*tls.Certificate, error) { return clientCert(o.ClientCertFile, o.ClientKeyFile) }
+	}
+	if o.ClientCert != nil {
+		tlsConf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return o.ClientCert() }
 	}
 	dialer := Dialer(o.Reach...)
 	idle := idleTimeout
@@ -92,6 +108,9 @@ func (f *Factory) Client(o Options) (*http.Client, error) {
 		IdleConnTimeout:        idle,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // a gzip bomb needs somebody who unpacks
+	}
+	if o.Ping > 0 {
+		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: o.Ping, PingTimeout: o.Ping}
 	}
 	if o.ProxyEnv {
 		t.Proxy = http.ProxyFromEnvironment

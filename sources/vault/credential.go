@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/livekey/livekey/internal/secret"
@@ -15,52 +12,6 @@ import (
 
 // maxCredential is the longest token, id or password that a file may hold.
 const maxCredential = 16 << 10
-
-// watched are the files that a login reads. It knows, without reading them again,
-// whether one was replaced.
-type watched struct {
-	paths []string
-
-	mu   sync.Mutex
-	seen map[string]fs.FileInfo
-}
-
-func watch(paths ...string) *watched {
-	w := &watched{seen: make(map[string]fs.FileInfo)}
-	for _, p := range paths {
-		if p != "" {
-			w.paths = append(w.paths, p)
-		}
-	}
-	return w
-}
-
-// look is called before the files are read: one replaced in between has changed at once.
-func (w *watched) look() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, path := range w.paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			info = nil
-		}
-		w.seen[path] = info
-	}
-}
-
-// changed says whether a file is there that is not the one at the last look.
-func (w *watched) changed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, path := range w.paths {
-		now, err := os.Stat(path)
-		seen := w.seen[path]
-		if err == nil && (seen == nil || !os.SameFile(now, seen) || !now.ModTime().Equal(seen.ModTime()) || now.Size() != seen.Size()) {
-			return true
-		}
-	}
-	return false
-}
 
 // readCredential reads a token or an id from a file, without the blanks around it
 // with which such files end.

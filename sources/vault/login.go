@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/internal/trusted"
 )
 
 // A login is one POST with what proves who livekey is, read again each time.
@@ -14,13 +15,13 @@ type login struct {
 	client *client
 	auth   auth
 	path   string // behind /v1/
-	files  *watched
+	files  *trusted.Seen
 	body   func(context.Context) (map[string]secret.Value, error)
 	prompt bool   // a new credential is used at once: it would not wait
 	help   string // what a refused login means, and what to do
 }
 
-func (m *login) changed() bool  { return m.files.changed() }
+func (m *login) changed() bool  { return m.files.Changed() }
 func (m *login) traits() traits { return traits{prompt: m.prompt, leases: true} }
 
 func (m *login) login(ctx context.Context) (grant, error) {
@@ -32,7 +33,7 @@ func (m *login) login(ctx context.Context) (grant, error) {
 }
 
 func (m *login) ask(ctx context.Context) (grant, error) {
-	m.files.look()
+	m.files.Look()
 	values, err := m.body(ctx)
 	if err != nil {
 		return grant{}, err
@@ -72,7 +73,7 @@ func (a auth) newMethod(c *client, t target) method {
 	case "":
 		return tokenOfEnvironment()
 	case methodToken:
-		return &tokenFile{path: a.TokenFile, files: watch(a.TokenFile)}
+		return &tokenFile{path: a.TokenFile, files: trusted.See(a.TokenFile)}
 	default:
 		return newLogin(c, a, t)
 	}
@@ -83,7 +84,7 @@ func newLogin(c *client, a auth, t target) *login {
 	switch a.Method {
 	case methodAppRole:
 		r := &appRole{login: m}
-		m.files = watch(a.RoleIDFile, a.SecretIDFile)
+		m.files = trusted.See(a.RoleIDFile, a.SecretIDFile)
 		m.body, m.prompt = r.credentials, a.SecretIDWrapped
 		m.help = "role id and secret id do not belong together, or the secret id has expired or is used up: " +
 			"write a new one to auth.secret_id_file"
@@ -92,18 +93,18 @@ func newLogin(c *client, a auth, t target) *login {
 				"wrap a new one, and write its wrapping token to auth.secret_id_file"
 		}
 	case methodJWT:
-		m.files = watch(a.TokenFile)
+		m.files = trusted.See(a.TokenFile)
 		m.body = a.jwt
 		m.help = "the token in auth.token_file has expired, is signed by somebody else, or lacks what the role asks for: " +
 			"see `vault read " + a.where() + "/role/" + a.Role + "`"
 	case methodKubernetes:
-		m.files = watch(a.TokenFile)
+		m.files = trusted.See(a.TokenFile)
 		m.body = a.jwt
 		m.help = "there is no such role, it does not allow this service account or namespace, or the cluster does not know the token: " +
 			"see `vault read " + a.where() + "/role/" + a.Role + "`"
 	case methodUserpass:
 		m.path += "/" + a.Username
-		m.files = watch(a.PasswordFile)
+		m.files = trusted.See(a.PasswordFile)
 		m.body = func(context.Context) (map[string]secret.Value, error) {
 			v, err := readPassword(a.PasswordFile)
 			if err != nil {
@@ -113,7 +114,7 @@ func newLogin(c *client, a auth, t target) *login {
 		}
 		m.help = "user name and password do not belong together, or the user is locked out: write the password to auth.password_file"
 	default: // cert
-		m.files = watch(t.cert, t.key)
+		m.files = trusted.See(t.cert, t.key)
 		m.body = func(context.Context) (map[string]secret.Value, error) {
 			// A connection that is open has shown the certificate of its day.
 			c.http.CloseIdleConnections()

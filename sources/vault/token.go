@@ -13,16 +13,17 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/livekey/livekey/internal/secret"
+	"github.com/livekey/livekey/internal/trusted"
 )
 
 // tokenFile takes the token that somebody else put into a file.
 type tokenFile struct {
 	path  string
-	files *watched
+	files *trusted.Seen
 }
 
 func (m *tokenFile) login(context.Context) (grant, error) {
-	m.files.look()
+	m.files.Look()
 	v, err := readCredential(m.path)
 	if err != nil {
 		return grant{}, fmt.Errorf("read token: %w", err)
@@ -30,7 +31,7 @@ func (m *tokenFile) login(context.Context) (grant, error) {
 	return grant{value: v}, nil
 }
 
-func (m *tokenFile) changed() bool  { return m.files.changed() }
+func (m *tokenFile) changed() bool  { return m.files.Changed() }
 func (m *tokenFile) traits() traits { return traits{prompt: true} }
 
 // tokenVariable takes the token of the environment, which cannot change while livekey runs.
@@ -169,5 +170,5 @@ func tokenOfEnvironment() method {
 		home = "~" // says in the error which file was meant
 	}
 	path := filepath.Join(home, ".vault-token")
-	return &tokenFile{path: path, files: watch(path)}
+	return &tokenFile{path: path, files: trusted.See(path)}
 }
