@@ -126,6 +126,9 @@ func (p *page) write() []byte {
 func (p *page) recognized() {
 	r := p.f.Recognize
 	p.section("How a key is recognized")
+	if len(r.Variables)+len(r.Shared)+len(r.Prefix) == 0 {
+		p.line("By the config alone, which says `provider: %s`.", p.f.ID)
+	}
 	p.list("Variables", r.Variables)
 	p.list("Variables of several issuers, where the value's beginning decides", r.Shared)
 	p.list("Beginnings that are this issuer's alone", r.Prefix)
@@ -327,7 +330,7 @@ func (p *page) answers() {
 }
 
 func (p *page) rules(path string, rules []rule, confidence string) {
-	p.table("if the answer is", "the verdict is", "which means")
+	p.table(map[bool]string{true: "if the value says", false: "if the answer is"}[path == "before"], "the verdict is", "which means")
 	for i, r := range rules {
 		safe := r.safe(confidence)
 		verdict := safe.verdict()
