@@ -45,7 +45,8 @@ func start(t *testing.T, s *server) string {
 			return
 		}
 		defer func() { _ = c.Close() }()
-		for s.serve(c) == nil {
+		for err == nil {
+			err = s.serve(c)
 		}
 	}()
 	return l.Addr().String()
@@ -126,7 +127,10 @@ func (s *server) scram() *scram.ServerConversation {
 	if err != nil {
 		panic(err)
 	}
-	stored := client.GetStoredCredentials(scram.KeyFactors{Salt: "salt of sixteen.", Iters: 4096})
+	stored, err := client.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "salt of sixteen.", Iters: 4096})
+	if err != nil {
+		panic(err)
+	}
 	hash := map[string]scram.HashGeneratorFcn{sha1: scram.SHA1, sha256: scram.SHA256}[s.mechanism]
 	made, err := hash.NewServer(func(string) (scram.StoredCredentials, error) { return stored, nil })
 	if err != nil {
