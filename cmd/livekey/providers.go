@@ -55,12 +55,18 @@ func (a *app) providers() *cobra.Command {
 }
 
 func (a *app) listProviders(c *catalog.Catalog) error {
-	table := ui.NewTable("provider", "asks", "variables")
+	table := ui.NewTable("provider", "variables")
 	for _, l := range c.List() {
-		table.Row(ui.Cell{Text: l.ID, Style: ui.Title}, ui.Text(asks(l.BaseURL)), ui.Text(few(l.Variables)))
+		table.Row(ui.Cell{Text: l.ID, Style: ui.Title}, ui.Text(few(l.Variables)))
 	}
-	table.Row(ui.Cell{Text: config.NoProvider, Style: ui.Title}, ui.Text("nobody"))
-	return a.out.Print(table)
+	table.Row(ui.Cell{Text: config.NoProvider, Style: ui.Title}, ui.Text("of keys that nobody can prove"))
+	if err := a.out.Print(table); err != nil {
+		return err
+	}
+	if !ui.IsTerminal(a.out.Out) {
+		return nil
+	}
+	return a.say("%s; `livekey providers NAME` shows whom one asks, and how", counted(len(c.IDs()), "provider"))
 }
 
 // asks is a provider's base_url in words.
