@@ -83,7 +83,7 @@ func (a *app) printChecked(checked []report.Checked) error {
 		return err
 	}
 	for _, c := range checked {
-		for _, text := range []string{c.Detail, terms(c.ExpiresAt, c.Limits, time.Now())} {
+		for _, text := range []string{c.Detail, contradicted(c.Outcome, c.Identity), terms(c.ExpiresAt, c.Limits, time.Now())} {
 			if text == "" {
 				continue
 			}

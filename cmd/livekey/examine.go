@@ -98,6 +98,14 @@ func owner(id key.Identity) string {
 	return strings.Join(all, " ")
 }
 
+// contradicted warns of a key that lives and is listed as one that may not be used.
+func contradicted(o key.Outcome, id key.Identity) string {
+	if o != key.Live || id[key.ListedAs] == "" {
+		return ""
+	}
+	return "its issuer lists it as " + id[key.ListedAs] + ", and still accepts it: it may end at any moment"
+}
+
 // terms is until when and how often a key may be used, in words; empty if its issuer does
 // not say.
 func terms(expires time.Time, l *key.Limits, now time.Time) string {

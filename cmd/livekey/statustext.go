@@ -99,6 +99,11 @@ func keyLines(k report.Key, now time.Time) []ui.Cell {
 			say(ui.Faint, "%s", strings.Join(told, "; "))
 		}
 	}
+	if c := k.Current; c != nil {
+		if text := contradicted(c.Outcome, c.Identity); text != "" {
+			say(ui.Warn, "%s", text)
+		}
+	}
 	if c := k.Candidate; c != nil {
 		text := fmt.Sprintf("candidate %s is %s", c.Fingerprint, verdict(c.Outcome, c.Reason).Text)
 		if c.HeldBy != "" {

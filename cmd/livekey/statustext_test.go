@@ -77,6 +77,12 @@ func TestAStatusSaysWhatAPersonAsks(t *testing.T) {
 		{"so is how often it may be used", report.Status{Keys: []report.Key{{Name: "A", Current: &report.Current{
 			ExpiresAt: time.Unix(1_700_000_000, 0), Limits: &key.Limits{Limit: 50, Remaining: 48, ResetAt: time.Unix(1_800_000_000, 0)},
 		}}}}, "A: was to expire at 2023-11-14 22:13 UTC; 48 of 50 calls were left, all are back at 2027-01-15 08:00 UTC\n", "expires in"},
+		{"a list that says otherwise is told", report.Status{Keys: []report.Key{{Name: "A", Current: &report.Current{
+			Outcome: key.Live, Identity: (&key.Listing{Name: "CI", Status: "archived"}).Add(nil),
+		}}}}, "A: listed_as=archived name=CI\nA: its issuer lists it as archived, and still accepts it", "dead"},
+		{"not of a dead key", report.Status{Keys: []report.Key{{Name: "A", Current: &report.Current{
+			Outcome: key.Dead, Identity: (&key.Listing{Status: "archived"}).Add(nil),
+		}}}}, "A: listed_as=archived\n", "still accepts"},
 		{"the end of a candidate is told", report.Status{Keys: []report.Key{{Name: "A", Current: live, Candidate: &report.Candidate{
 			Outcome: key.Live, Reason: key.Blocked, HeldBy: "worse", ExpiresAt: time.Now().Add(75 * time.Hour),
 		}}}}, "held: worse (-); expires in 3d", "A: ;"},

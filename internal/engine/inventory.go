@@ -179,7 +179,7 @@ func (k *keyRun) logListed(v *rotation.Version, l *key.Listing) {
 	case l == nil:
 		k.e.log.Info("key is not in its issuer's list any more", "key", k.Name, "version", v.ID)
 	case l.Idle() && v.Last.Outcome == key.Live:
-		k.e.log.Warn("key lives, and its issuer lists it as one that may not be used", "key", k.Name, "version", v.ID, "listed_as", l.Status)
+		k.e.log.Warn("key lives, and its issuer lists it as one that may not be used", "key", k.Name, "version", v.ID, key.ListedAs, l.Status)
 	default:
 		k.e.log.Info("key found in its issuer's list", "key", k.Name, "version", v.ID, "ambiguous", l.Ambiguous)
 	}

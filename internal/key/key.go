@@ -123,6 +123,10 @@ type Listing struct {
 	Ambiguous bool `json:"ambiguous,omitempty"`
 }
 
+// ListedAs is the field of an identity that has the status of a key which its issuer lists
+// as one that may not be used.
+const ListedAs = "listed_as"
+
 // active is the status of a listed key that may be used.
 const active = "active"
 
@@ -139,7 +143,7 @@ func (l *Listing) Add(id Identity) Identity {
 		told["name"] = "ambiguous: " + l.Name
 	}
 	if l.Idle() {
-		told["listed_as"] = l.Status
+		told[ListedAs] = l.Status
 	}
 	maps.DeleteFunc(told, func(_, text string) bool { return text == "" })
 	maps.Copy(told, id)
