@@ -19,6 +19,7 @@ npm                    npm
 python3                python3
 strace                 strace
 tmux                   tmux
+promtool               prometheus
 prometheus-alertmanager prometheus-alertmanager
 /usr/lib/postgresql/*/bin/postgres  postgresql
 mariadbd               mariadb-server-core

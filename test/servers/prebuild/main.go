@@ -19,6 +19,9 @@ func main() {
 		{"the readers of env files", servers.BuildDialects},
 		{"a FerretDB", servers.BuildFerretDB},
 		{"the official driver of MongoDB", servers.BuildMongo},
+		{"helm (some minutes the first time)", servers.BuildHelm},
+		{"kubeconform", servers.BuildKubeconform},
+		{"kustomize", servers.BuildKustomize},
 	} {
 		fmt.Fprintln(os.Stderr, "building", server.what)
 		start := time.Now()
