@@ -9,7 +9,7 @@ FUZZTIME ?= 20s
 SOAK     ?= 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test lint fuzz bench soak deps
+.PHONY: help build install test lint fuzz bench soak docs deps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench: build ## the figures of the README, each beside its floor and limit
 
 soak: build ## a simulated month, then the drill and the property tests for SOAK (10m)
 	@test/run/soak.sh $(SOAK)
+
+docs: ## the documentation as a site, in build/site (needs mkdocs and mkdocs-material)
+	@mkdocs build --quiet --strict
 
 deps: ## the system packages that the tests use (needs root)
 	@test/run/deps.sh

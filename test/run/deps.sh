@@ -14,6 +14,8 @@ mkfs.ext4              e2fsprogs
 mount                  mount
 curl                   curl
 node                   nodejs
+mkdocs                 mkdocs
+/usr/share/mkdocs/themes/material/mkdocs_theme.yml  mkdocs-material
 nginx                  nginx
 npm                    npm
 python3                python3
