@@ -4,18 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/livekey/livekey/configs"
-	"github.com/livekey/livekey/internal/atomicfile"
 	"github.com/livekey/livekey/internal/config"
-	"github.com/livekey/livekey/internal/sandbox"
 	"github.com/livekey/livekey/internal/ui"
 )
 
@@ -99,47 +92,6 @@ func (a *app) configSchema() *cobra.Command {
 		RunE: act(func(context.Context, []string) error {
 			_, err := a.out.Out.Write(configs.Schema)
 			return err
-		}),
-	}
-}
-
-// configAttr is whose a new config at path is: the caller's, and for the service to read
-// where root writes the machine's and the service is installed.
-func configAttr(path string) atomicfile.Attr {
-	a := atomicfile.Attr{Mode: 0o600, UID: -1, GID: -1}
-	if os.Geteuid() != 0 || !strings.HasPrefix(path, sandbox.ConfigFolder+"/") {
-		return a
-	}
-	g, err := user.LookupGroup(sandbox.User)
-	if err != nil {
-		return a
-	}
-	if gid, err := strconv.Atoi(g.Gid); err == nil {
-		a.Mode, a.GID = 0o640, gid
-	}
-	return a
-}
-
-func (a *app) configInit() *cobra.Command {
-	return &cobra.Command{
-		Use:   "init",
-		Short: "Write a commented first config that passes `config check`",
-		Args:  expects(0, 0, "nothing"),
-		RunE: act(func(context.Context, []string) error {
-			path, err := config.Place(a.configFile)
-			if err != nil {
-				return misused("%w", err)
-			}
-			if _, err := os.Lstat(path); err == nil {
-				return misused("write config: %s is there already; move it away first", path)
-			}
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as /etc/livekey; the file in it is its owner's
-				return fmt.Errorf("write config: %w", err)
-			}
-			if err := atomicfile.Write(path, []byte(starter(filepath.Dir(path))), configAttr(path)); err != nil {
-				return fmt.Errorf("write config: %w", err)
-			}
-			return a.say("wrote %s: edit it, put each key where its from: says, then run `livekey config check` and `livekey once`", path)
 		}),
 	}
 }

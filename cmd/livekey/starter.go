@@ -62,9 +62,13 @@ sinks:
 
 // starter is a first config for one that stands in dir.
 func starter(dir string) string {
-	run := "/run/livekey"
-	if os.Geteuid() != 0 {
-		run = filepath.Dir(config.Default(false).Socket) // where a user may write
+	return strings.NewReplacer("DIR", dir, "RUN", runFolder()).Replace(starterText)
+}
+
+// runFolder is where livekey may write what it delivers.
+func runFolder() string {
+	if os.Geteuid() == 0 {
+		return "/run/livekey"
 	}
-	return strings.NewReplacer("DIR", dir, "RUN", run).Replace(starterText)
+	return filepath.Dir(config.Default(false).Socket)
 }

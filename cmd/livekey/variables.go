@@ -30,6 +30,11 @@ type surroundings struct {
 
 // ofEnvironment takes the variables that livekey itself was started with.
 func (a *app) ofEnvironment(s subject, where string) (inquiry, error) {
+	return a.ofVariables(s, inEnvironment(where))
+}
+
+// inEnvironment are the variables that livekey itself was started with.
+func inEnvironment(where string) surroundings {
 	in := surroundings{where: where, lookup: os.Getenv, ref: func(variable string) key.Ref {
 		return key.Ref{Location: key.Location{Source: "env", Path: variable}}
 	}}
@@ -38,19 +43,28 @@ func (a *app) ofEnvironment(s subject, where string) (inquiry, error) {
 			in.names = append(in.names, name)
 		}
 	}
-	return a.ofVariables(s, in)
+	return in
 }
 
 // ofEnvFile takes the variables of an env file that a provider's file names, or
 // that the caller does.
 func (a *app) ofEnvFile(s subject) (inquiry, error) {
-	path, err := filepath.Abs(s.envFile)
+	in, err := inEnvFile(s.envFile, s.names)
 	if err != nil {
 		return inquiry{}, err
 	}
+	return a.ofVariables(s, in)
+}
+
+// inEnvFile are the variables of an env file. wanted are names that the caller said.
+func inEnvFile(file string, wanted []string) (surroundings, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return surroundings{}, err
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return inquiry{}, misused("read env file: %v", err)
+		return surroundings{}, misused("read env file: %v", err)
 	}
 	in := surroundings{where: "env file " + path, places: map[string]place{}}
 	in.ref = func(variable string) key.Ref {
@@ -62,16 +76,16 @@ func (a *app) ofEnvFile(s subject) (inquiry, error) {
 	lines.Buffer(nil, maxStdin)
 	for n := 1; lines.Scan(); n++ {
 		name := normalize.Assigned(lines.Bytes())
-		if name == "" || padding(lines.Bytes()) && !knownVariable(name) && !slices.Contains(s.names, name) {
+		if name == "" || padding(lines.Bytes()) && !knownVariable(name) && !slices.Contains(wanted, name) {
 			continue
 		}
 		in.names = append(in.names, name)
 		in.places[name] = place{path, n}
 	}
 	if err := lines.Err(); err != nil {
-		return inquiry{}, misused("read env file %s: %v", path, err)
+		return surroundings{}, misused("read env file %s: %v", path, err)
 	}
-	return a.ofVariables(s, in)
+	return in, nil
 }
 
 // padding says whether an assignment has no more than the last line of a PEM has:
