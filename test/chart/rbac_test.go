@@ -21,11 +21,11 @@ config:
 `))
 	want := map[string]string{
 		"shop/livekey": `[
-			{"apiGroups":[""],"resourceNames":["llm","mail"],"resources":["secrets"],"verbs":["get","list","watch"]},
+			{"apiGroups":[""],"resourceNames":["llm","mail"],"resources":["secrets"],"verbs":["get","watch"]},
 			{"apiGroups":[""],"resourceNames":["llm-proved","made"],"resources":["secrets"],"verbs":["get","create","patch"]},
 			{"apiGroups":[""],"resources":["events"],"verbs":["create"]}]`,
 		"livekey/livekey": `[
-			{"apiGroups":[""],"resourceNames":["own"],"resources":["secrets"],"verbs":["get","list","watch"]},
+			{"apiGroups":[""],"resourceNames":["own"],"resources":["secrets"],"verbs":["get","watch"]},
 			{"apiGroups":[""],"resourceNames":["own"],"resources":["secrets"],"verbs":["patch"]},
 			{"apiGroups":[""],"resources":["events"],"verbs":["create"]}]`,
 		"livekey/livekey-lease": `[

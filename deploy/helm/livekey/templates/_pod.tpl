@@ -119,6 +119,11 @@ spec:
   serviceAccountName: {{ include "livekey.serviceAccountName" . }}
   # Only who talks to the API server gets a token for it.
   automountServiceAccountToken: {{ include "livekey.asksTheAPI" . }}
+  enableServiceLinks: false
+  {{- if .Values.hostNetwork }}
+  hostNetwork: true
+  dnsPolicy: ClusterFirstWithHostNet
+  {{- end }}
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
   securityContext:
     runAsNonRoot: true
