@@ -9,10 +9,10 @@ FUZZTIME ?= 20s
 SOAK     ?= 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test lint fuzz bench soak docs deps
+.PHONY: help build install test e2e-kubernetes image lint fuzz bench soak docs deps
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/livekey, static, erasing values after use
 	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o bin/livekey ./cmd/livekey
@@ -22,6 +22,12 @@ install: build ## as a systemd service; DESTDIR and PREFIX are heard (needs root
 
 test: ## every test, with the race detector and the real servers; installs nothing
 	@test/run/test.sh
+
+e2e-kubernetes: ## the pods in a real cluster alone (needs root)
+	@test/run/test.sh ./test/kubernetes/...
+
+image: ## build/livekey-image.tar, an OCI archive for amd64 and arm64, without Docker
+	@tools/image/build.sh
 
 lint: ## golangci-lint, built once into the user's cache
 	@test/run/lint.sh
