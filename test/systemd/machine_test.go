@@ -8,26 +8,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/livekey/livekey/internal/fakeissuer"
+	"github.com/livekey/livekey/test/namespace"
 	"github.com/livekey/livekey/test/need"
 )
 
 const (
+	// prefix begins the names of what a run puts into this machine.
+	prefix   = "livekey-systemd-test-"
 	bootTime = 60 * time.Second
 	patience = 20 * time.Second // a loaded machine is no broken promise
 	// checkout and binaries are where the container sees this repository and livekey.
@@ -38,7 +38,7 @@ const (
 // A machine is the container: one for all tests, which take turns.
 type machine struct {
 	cmd    *exec.Cmd
-	ended  chan struct{}
+	ended  <-chan struct{}
 	out    bytes.Buffer // of its console, read when it has ended
 	init   int          // its PID 1, as we see it
 	issuer *fakeissuer.Issuer
@@ -73,12 +73,13 @@ func boot(t *testing.T, promise string) *machine {
 }
 
 func start() (_ *machine, err error) {
-	sweep()
-	dir := filepath.Join(os.TempDir(), nameOf(os.Getpid()))
+	namespace.Sweep(prefix)
+	name := namespace.NameOf(prefix, os.Getpid())
+	dir := filepath.Join(os.TempDir(), name)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	m := &machine{ended: make(chan struct{}), issuer: fakeissuer.New()}
+	m := &machine{issuer: fakeissuer.New()}
 	defer func() {
 		if err != nil {
 			m.stop()
@@ -98,23 +99,10 @@ func start() (_ *machine, err error) {
 	if err := os.Mkdir(root, 0o755); err != nil {
 		return nil, err
 	}
-	m.cmd = exec.Command("./boot.sh", root, nameOf(os.Getpid()), repository, bin)
+	m.cmd = exec.Command("./boot.sh", root, name, repository, bin)
 	m.cmd.Stdout, m.cmd.Stderr = &m.out, &m.out
-	// With its first process the kernel ends all others of the namespace, and that one ends
-	// with us, however we end.
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // what the kernel takes for our end is this thread's
-		defer runtime.UnlockOSThread()
-		defer close(m.ended)
-		err := m.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = m.cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
+	m.ended, err = namespace.Start(m.cmd, unix.CLONE_NEWPID|unix.CLONE_NEWNS)
+	if err != nil {
 		return nil, err
 	}
 	if err := m.awaitBoot(); err != nil {
@@ -165,35 +153,16 @@ func childOf(parent int, name string) int {
 	return 0
 }
 
-// serveIssuer listens on the container's own loopback, for which a thread of ours goes
-// there once: a socket stays where it was made.
+// serveIssuer listens on the container's own loopback.
 func (m *machine) serveIssuer() error {
-	type made struct {
-		l   net.Listener
-		err error
+	l, err := namespace.Listen(m.init, "127.0.0.1:0")
+	if err != nil {
+		return err
 	}
-	listening := make(chan made)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.init))
-		if err == nil {
-			err = errors.Join(unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET), ns.Close())
-		}
-		if err != nil {
-			listening <- made{nil, err}
-			return
-		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		listening <- made{l, err}
-	}()
-	got := <-listening
-	if got.err != nil {
-		return got.err
-	}
-	m.url = "http://" + got.l.Addr().String()
+	m.url = "http://" + l.Addr().String()
 	m.gate = &gate{to: m.issuer}
 	m.server = &http.Server{Handler: m.gate, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = m.server.Serve(got.l) }() // ends with Close
+	go func() { _ = m.server.Serve(l) }() // ends with Close
 	return nil
 }
 
@@ -202,11 +171,11 @@ func (m *machine) stop() {
 	if m.server != nil {
 		_ = m.server.Close()
 	}
-	if m.cmd != nil && m.cmd.Process != nil {
+	if m.ended != nil {
 		_ = m.cmd.Process.Kill()
 		<-m.ended
 	}
-	sweep()
+	namespace.Sweep(prefix)
 }
 
 // gate holds calls back while it is shut.

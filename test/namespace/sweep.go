@@ -1,4 +1,6 @@
-package systemd
+//go:build linux
+
+package namespace
 
 import (
 	"io/fs"
@@ -10,14 +12,12 @@ import (
 	"syscall"
 )
 
-// prefix begins the names of what a run puts into this machine, before its pid: a folder
-// for temporary files and a cgroup. Everything else ends with the container's first process.
-const prefix = "livekey-systemd-test-"
+// NameOf names what a run with a pid puts into this machine: a folder for temporary files
+// and cgroups. Everything else ends with the namespaces. prefix is the package's own.
+func NameOf(prefix string, pid int) string { return prefix + strconv.Itoa(pid) }
 
-func nameOf(pid int) string { return prefix + strconv.Itoa(pid) }
-
-// sweep removes what runs left that were killed, and what this one made.
-func sweep() {
+// Sweep removes what runs left that were killed, and what this one made.
+func Sweep(prefix string) {
 	for _, parent := range append(cgroupMounts(), os.TempDir()) {
 		left, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
 		for _, path := range left {
@@ -34,13 +34,13 @@ func sweep() {
 	}
 }
 
-// cgroupMounts are the places of the unified cgroups, which a machine with the old ones
-// may have too, or not at all.
+// cgroupMounts are the places of the unified cgroups and of the old ones: a machine may
+// have both.
 func cgroupMounts() []string {
 	b, _ := os.ReadFile("/proc/self/mounts")
 	var all []string
 	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
+		if f := strings.Fields(line); len(f) > 2 && strings.HasPrefix(f[2], "cgroup") {
 			all = append(all, f[1])
 		}
 	}
