@@ -35,6 +35,9 @@ systemd-nspawn         systemd-container
 /usr/lib/polkit-1/polkitd  polkitd
 dbus-daemon            dbus
 useradd                passwd
+containerd             containerd
+runc                   runc
+ip                     iproute2
 nsenter                util-linux
 unshare                util-linux
 install                coreutils

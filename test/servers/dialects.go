@@ -11,13 +11,7 @@ import (
 
 // BuildDialects returns the path of the program of test/dialects, which reads env
 // files as docker, godotenv and Compose do; built first if the cache does not have it.
-func BuildDialects() (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	return build("dialects", filepath.Join(root, "test", "dialects"))
-}
+func BuildDialects() (string, error) { return buildAt("dialects", "test", "dialects") }
 
 // InstallDotenv returns the folder of npm's package dotenv, in the version that
 // test/dialects/package-lock.json pins, installed first if the cache does not have it.

@@ -22,6 +22,8 @@ func main() {
 		{"helm (some minutes the first time)", servers.BuildHelm},
 		{"kubeconform", servers.BuildKubeconform},
 		{"kustomize", servers.BuildKustomize},
+		{"the packer of images", servers.BuildImagePacker},
+		{"Kubernetes (ten minutes the first time)", servers.BuildKubernetes},
 	} {
 		fmt.Fprintln(os.Stderr, "building", server.what)
 		start := time.Now()

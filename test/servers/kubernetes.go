@@ -1,0 +1,12 @@
+package servers
+
+// BuildKubernetes returns the path of test/servers/kubernetes: etcd, the API server, the
+// controllers, the scheduler and the kubelet in one binary that goes by its name. Built
+// first if the cache does not have it: about 6 minutes of two idle cores with an empty Go
+// build cache.
+func BuildKubernetes() (string, error) {
+	return buildAt("kubernetes", "test", "servers", "kubernetes")
+}
+
+// BuildImagePacker returns the path of tools/image, which packs programs into an OCI image.
+func BuildImagePacker() (string, error) { return buildAt("image", "tools", "image") }
