@@ -23,11 +23,13 @@ func (a *app) once() *cobra.Command {
 		Use:   "once",
 		Short: "Fetch, prove, deliver, exit: for init containers, cron and CI",
 		Long: "Fetch, prove, deliver, exit. The exit code judges what the sinks hold at the\n" +
-			"end: a refused candidate over a good last version is 0 with a warning, or 3 with\n--strict.",
+			"end: a refused candidate over a good last version is 0 with a warning, or 3 with\n" +
+			"--strict; a key that nobody could judge, delivered because the config says\n" +
+			"on_unknown: publish_if_empty, is 0 with a warning, or 4 with --strict.",
 		Args: expects(0, 0, "nothing"),
 	}
 	output := outputFlag(cmd)
-	cmd.Flags().BoolVar(&strict, "strict", false, "exit 3 if a candidate was refused over a good version")
+	cmd.Flags().BoolVar(&strict, "strict", false, "refused and unproved versions count")
 	cmd.RunE = act(func(ctx context.Context, _ []string) (err error) {
 		s, g, err := a.start(false)
 		if err != nil {
@@ -44,9 +46,27 @@ func (a *app) once() *cobra.Command {
 		if ctx.Err() != nil {
 			return errInterrupted
 		}
-		return exit(worst(judge(status), a.refused(status, strict)))
+		return exit(worst(judge(a.asDeclared(status, strict)), a.refused(status, strict)))
 	})
 	return cmd
+}
+
+// asDeclared is the status without keys that were delivered unproved because the config
+// says so, of which it warns; if strict, the status as it is. An init container that failed
+// for such a key would keep the pod from starting, which is what the config rules out.
+func (a *app) asDeclared(s report.Status, strict bool) report.Status {
+	left := s
+	left.Keys = nil
+	for _, k := range s.Keys {
+		if c := k.Current; !strict && c != nil && c.Unproved != "" && c.Outcome == key.Unknown && len(failing(k.Sinks)) == 0 {
+			if c.Reason != key.NoProvider {
+				a.remark(ui.Warn, "warning:", "%s: %s delivered unproved: nobody could judge it (%s), and the sink was empty", k.Name, c.Fingerprint, c.Unproved)
+			}
+			continue
+		}
+		left.Keys = append(left.Keys, k)
+	}
+	return left
 }
 
 // refused warns of what is not delivered, and if strict counts candidates that
