@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/proof"
 	"github.com/livekey/livekey/internal/secret"
@@ -72,6 +73,7 @@ var ErrForeign = errors.New("not written by livekey")
 type Env struct {
 	Name string // under sinks:
 	Log  *slog.Logger
+	HTTP *httpclient.Factory
 	// Known says whether the journal knows these bytes as livekey's own: every
 	// value found is one that was meant for this sink. nil knows nothing.
 	Known func(found map[string]secret.Value) bool

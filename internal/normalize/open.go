@@ -77,6 +77,13 @@ func field(record secret.Value, name string, form Form) (secret.Value, *Fault) {
 	case at.kind == objectNode && form == JSON:
 		return secret.New(bytes.Clone(text[at.start:at.end])), nil
 	}
+	if len(at.members) == 1 && at.members[0].name == "base64" { // as a Secret of Kubernetes has what is no text
+		wrong := Fault{
+			Name:   NotAString,
+			Detail: fmt.Sprintf("field %q is no UTF-8 text, and comes in base64: write #/%s/base64 in from:, and `format: base64` for the key", name, strings.Join(path, "/")),
+		}.place(text, at.start)
+		return secret.Value{}, &wrong
+	}
 	wrong := Fault{
 		Name:   NotAString,
 		Detail: fmt.Sprintf("field %q is %s, not a string: store the value in quotes, since its exact bytes are what counts", name, at.kind),

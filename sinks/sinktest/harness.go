@@ -22,10 +22,16 @@ type Harness struct {
 	FromConfig func(sinks.Env, config.Node) (sinks.Sink, error)
 	// Settings are lines of YAML that every sink of the suite gets beside its path.
 	Settings string
+	// At are the lines of YAML that place the sink, and Placed is what it says of its place,
+	// where these are not the path itself.
+	At, Placed func(path string) string
 	// See reads the sink as a consumer does, all of it in one look.
 	See func(path string) (map[string]string, error)
-	// Files are the files with values that consumers open.
+	// Files are the files with values that consumers open. Nil: it has none, and the rules of
+	// files, their owners and folders are left out.
 	Files func(path string) ([]string, error)
+	// Version changes with every write of a sink that has no files.
+	Version func(path string) string
 	// Foreign puts values there as somebody else would. Unmark takes the marker off.
 	Foreign func(t testing.TB, path string, values map[string]string)
 	Unmark  func(t testing.TB, path string)
@@ -93,7 +99,11 @@ func (a at) sink(settings ...string) sinks.Sink {
 
 func (a at) sinkOf(env sinks.Env, settings ...string) sinks.Sink {
 	a.t.Helper()
-	text := "path: " + a.path + "\n" + a.Settings + strings.Join(settings, "\n") + "\n"
+	place := "path: " + a.path + "\n"
+	if a.At != nil {
+		place = a.At(a.path)
+	}
+	text := place + a.Settings + strings.Join(settings, "\n") + "\n"
 	n, err := config.Parse("test.yaml", "sinks.test", text)
 	if err != nil {
 		a.t.Fatal(err)
