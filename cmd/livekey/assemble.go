@@ -63,7 +63,7 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 		}
 	}
 	for name, s := range cfg.Sinks {
-		sink, err := sinkKinds[s.Kind](sinks.Env{Name: name, Log: log.With("sink", name), Known: own(name)}, s.Settings)
+		sink, err := sinkKinds[s.Kind](sinks.Env{Name: name, Log: log.With("sink", name), HTTP: factory, Known: own(name)}, s.Settings)
 		if say(err) {
 			p.sinks[name] = sink
 		}

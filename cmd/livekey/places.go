@@ -21,7 +21,11 @@ func (p *plan) lintPlaces() error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(p.sinks)) {
 		said := pathOf(p.sinks[name])
-		if said == "" {
+		if !filepath.IsAbs(said) { // an object of a cluster, of which each would take away what the other put there
+			if other := first[said]; said != "" && other != "" {
+				faults = append(faults, p.cfg.Sinks[name].Settings.Fault("name", "the same as that of sinks.%s: put the keys of both into one sink, or give each a Secret of its own", config.Shown(other)))
+			}
+			first[said] = name
 			continue
 		}
 		n, path := p.cfg.Sinks[name].Settings, resolved(said)

@@ -14,11 +14,13 @@ import (
 	"github.com/livekey/livekey/sinks"
 	"github.com/livekey/livekey/sinks/directory"
 	"github.com/livekey/livekey/sinks/envfile"
+	"github.com/livekey/livekey/sinks/kubernetessecret"
 	"github.com/livekey/livekey/sources"
 	"github.com/livekey/livekey/sources/awssm"
 	"github.com/livekey/livekey/sources/env"
 	"github.com/livekey/livekey/sources/exec"
 	"github.com/livekey/livekey/sources/file"
+	"github.com/livekey/livekey/sources/kubernetes"
 	"github.com/livekey/livekey/sources/vault"
 	"github.com/livekey/livekey/validator"
 	"github.com/livekey/livekey/validator/catalog"
@@ -37,15 +39,17 @@ import (
 // concrete backend.
 var (
 	sourceKinds = map[string]func(sources.Env, config.Node) (sources.Source, error){
-		"awssm": awssm.FromConfig,
-		"env":   env.FromConfig,
-		"exec":  exec.FromConfig,
-		"file":  file.FromConfig,
-		"vault": vault.FromConfig,
+		"awssm":      awssm.FromConfig,
+		"env":        env.FromConfig,
+		"exec":       exec.FromConfig,
+		"file":       file.FromConfig,
+		"kubernetes": kubernetes.FromConfig,
+		"vault":      vault.FromConfig,
 	}
 	sinkKinds = map[string]func(sinks.Env, config.Node) (sinks.Sink, error){
-		"directory": directory.FromConfig,
-		"env_file":  envfile.FromConfig,
+		"directory":         directory.FromConfig,
+		"env_file":          envfile.FromConfig,
+		"kubernetes_secret": kubernetessecret.FromConfig,
 	}
 	// signers are code that a provider's file names, where a request is signed.
 	signers = map[string]validator.Signer{

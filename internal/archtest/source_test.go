@@ -38,6 +38,8 @@ var reveals = allowed{
 	"sinks/directory":         "writes the key",
 	"sinks/child":             "makes the environment of the program that livekey runs",
 	"sources/vault":           "logs in with its own credential",
+	"sources/kubernetes":      "puts the entries of a Secret into one record",
+	"sinks/kubernetessecret":  "writes the key",
 	"internal/kube":           "shows livekey's own token and certificate to the API server",
 	"sources/exec":            "reads the answer of a program, in which the record is",
 	"internal/peers":          "reads the answer of a program, in which another livekey's status is",

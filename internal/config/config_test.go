@@ -8,7 +8,7 @@ var testKinds = Kinds{
 
 // exampleKinds are those that the examples have.
 var exampleKinds = Kinds{
-	Sources:  []string{"awssm", "env", "exec", "file", "vault"},
-	Sinks:    []string{"directory", "env_file"},
+	Sources:  []string{"awssm", "env", "exec", "file", "kubernetes", "vault"},
+	Sinks:    []string{"directory", "env_file", "kubernetes_secret"},
 	Channels: []string{"alertmanager", "exec", "pagerduty", "slack", "webhook"},
 }

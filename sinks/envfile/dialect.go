@@ -26,6 +26,8 @@ var dialects = map[string]dialect{
 	"docker":  {"docker", dockerCarries, dockerWrite, dockerParse},
 	"dotenv":  {"dotenv", dotenvCarries, dotenvWrite, dotenvParse},
 	"shell":   {"shell", shellCarries, shellWrite, shellParse},
+
+	"kubernetes": {"kubernetes", kubernetesCarries, kubernetesWrite, kubernetesParse},
 }
 
 // dialectName is a dialect as the config writes it.

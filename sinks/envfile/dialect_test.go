@@ -50,6 +50,16 @@ func TestStrictParsersRefuseWhatCouldBeReadInTwoWays(t *testing.T) {
 		{"a command's path in zsh", "shell", "A==ls\n", 1},
 		{"the same behind a colon", "shell", "A=x:=ls\n", 1},
 		{"a NUL in the shell's", "shell", "A='\x00'\n", 1},
+		{"no quotes", "kubernetes", "A='1'\nB=x\n", 2},
+		{"double quotes", "kubernetes", "A=\"x\"\n", 1},
+		{"something after the kubelet's quote", "kubernetes", "A='x' # c\n", 1},
+		{"two texts side by side", "kubernetes", "A='x''y'\n", 1},
+		{"export in the kubelet's", "kubernetes", "export A='x'\n", 1},
+		{"a blank before the equals sign", "kubernetes", "A ='x'\n", 1},
+		{"a blank after it", "kubernetes", "A= 'x'\n", 1},
+		{"an unclosed quote in the kubelet's", "kubernetes", "A='x\nB='y'\n", 1},
+		{"a line end that loses a byte", "kubernetes", "A='x\r\ny'\n", 1},
+		{"a name twice, after two lines of the kubelet's", "kubernetes", "A='x\ny'\nA='z'\n", 3},
 		{"a line over 64 KiB", "docker", "A=" + strings.Repeat("x", 64<<10) + "\n", 1},
 	} {
 		_, err := dialects[c.dialect].parse([]byte(c.text))

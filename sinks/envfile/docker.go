@@ -15,7 +15,7 @@ import (
 // equals sign is the value (docker/cli, pkg/kvfile). Its bufio.Scanner holds
 // 64 KiB, takes a carriage return before the line's end away, and cannot know a
 // line feed inside a value from the end of the line.
-const dockerLine = 64<<10 - 1 // with its line feed it must fit the scanner
+const scannerLine = 64<<10 - 1 // with its line feed it must fit the scanner
 
 func dockerCarries(variable string, value []byte) error {
 	if err := environmentCarries(variable, value); err != nil {
@@ -26,7 +26,7 @@ func dockerCarries(variable string, value []byte) error {
 		return fmt.Errorf("has a line feed at byte %d, which docker's env files cannot hold: use a directory sink", indexByte(value, '\n'))
 	case indexByte(value, '\r') >= 0:
 		return fmt.Errorf("has a carriage return at byte %d, which docker takes away at the end of a line: use a directory sink", indexByte(value, '\r'))
-	case len(variable)+1+len(value) > dockerLine:
+	case len(variable)+1+len(value) > scannerLine:
 		return errors.New("makes a line over 64 KiB, which docker refuses to read: use a directory sink")
 	}
 	return nil
@@ -50,7 +50,7 @@ func dockerParse(data []byte) ([]assignment, error) {
 			return nil, fail("it has a NUL")
 		case indexByte(line, '\r') >= 0:
 			return nil, fail("it has a carriage return")
-		case len(line) > dockerLine:
+		case len(line) > scannerLine:
 			return nil, fail("it is over 64 KiB")
 		}
 		if text := bytes.TrimLeftFunc(line, unicode.IsSpace); len(text) == 0 || text[0] == '#' {

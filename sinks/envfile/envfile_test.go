@@ -61,8 +61,8 @@ func TestConformance(t *testing.T) {
 		},
 		{
 			"docker", "dialect: docker\n",
-			with(everywhere, "the longest line", strings.Repeat("x", dockerLine-len("K="))),
-			with(nowhere, "a line feed", canary+"\nB=x", "a carriage return", canary+"\r", "a line of 64 KiB", strings.Repeat("x", dockerLine-len("K=")+1)),
+			with(everywhere, "the longest line", strings.Repeat("x", scannerLine-len("K="))),
+			with(nowhere, "a line feed", canary+"\nB=x", "a carriage return", canary+"\r", "a line of 64 KiB", strings.Repeat("x", scannerLine-len("K=")+1)),
 		},
 		{
 			"dotenv", "dialect: dotenv\n",
@@ -70,6 +70,12 @@ func TestConformance(t *testing.T) {
 				"a dollar and a backtick", canary+"$HOME`id`$(id)", "a backslash", canary+`\n`, "70 KB", strings.Repeat("x", 70_000)),
 			with(nowhere, "an expansion", canary+"${X}", "a backslash at the end", canary+`\`, "two backslashes", canary+`\\n`,
 				"both quotes", `'"`+canary, "a single quote beside a dollar", "'$"+canary, "CRLF", canary+"\r\n"),
+		},
+		{
+			"kubernetes", "dialect: kubernetes\n",
+			with(without(everywhere, "single quotes"), "line feeds", "-----BEGIN X-----\n"+canary+"\n-----END X-----\n",
+				"the longest line", strings.Repeat("x", scannerLine-len("K=''")), "100 KB in lines", strings.Repeat(strings.Repeat("x", 99)+"\n", 1_000)),
+			with(nowhere, "a single quote", canary+"'", "CRLF", canary+"\r\n", "a line of 64 KiB", strings.Repeat("x", scannerLine-len("K=''")+1)),
 		},
 		{
 			"shell", "dialect: shell\n",
@@ -94,6 +100,9 @@ func TestConformance(t *testing.T) {
 				Foreign: func(t testing.TB, path string, values map[string]string) {
 					text := "# made by hand\n"
 					for name, v := range values {
+						if c.dialect == "kubernetes" { // whose reader takes no other
+							v = "'" + v + "'"
+						}
 						text += name + "=" + v + "\n"
 					}
 					put(t, path, text)

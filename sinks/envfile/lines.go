@@ -7,8 +7,8 @@ import (
 	"github.com/livekey/livekey/internal/secret"
 )
 
-// parseLines reads what dotenv and shell have in common: empty lines, comments that
-// are a line of their own, and [export ]NAME=value. value reads what stands after the
+// parseLines reads what dotenv, shell and kubernetes have in common: empty lines, comments
+// that are a line of their own, and NAME=value, with export before it but for kubernetes. value reads what stands after the
 // equals sign, up to the line end, which may lie some lines below.
 func parseLines(dialect string, data []byte, value func(b []byte) (v secret.Value, rest []byte, reason string)) ([]assignment, error) {
 	var all []assignment
@@ -31,7 +31,10 @@ func parseLines(dialect string, data []byte, value func(b []byte) (v secret.Valu
 			rest = after
 			continue
 		}
-		assigned := bytes.TrimPrefix(rest, []byte("export "))
+		assigned := rest
+		if dialect != "kubernetes" {
+			assigned = bytes.TrimPrefix(rest, []byte("export "))
+		}
 		text, _ = cutLine(assigned)
 		name, _, reason := takeName(text)
 		if reason == "" {

@@ -183,7 +183,7 @@ func TestDialectsCarryWhatTheDocumentationSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	columns := []string{"systemd", "docker", "dotenv", "shell"}
+	columns := []string{"systemd", "docker", "dotenv", "shell", "kubernetes"}
 	rows := []struct {
 		what   string
 		values []string
@@ -200,7 +200,7 @@ func TestDialectsCarryWhatTheDocumentationSays(t *testing.T) {
 		{"a carriage return", []string{"a\r", strings.ReplaceAll(pem, "\n", "\r\n")}},
 		{"more than 64 KiB", []string{strings.Repeat("x", 70_000)}},
 	}
-	table := "| a value with | " + strings.Join(columns, " | ") + " |\n|---|---|---|---|---|\n"
+	table := "| a value with | " + strings.Join(columns, " | ") + " |\n|---|---|---|---|---|---|\n"
 	for _, row := range rows {
 		table += "| " + row.what + " |"
 		for _, dialect := range columns {

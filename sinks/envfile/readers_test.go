@@ -46,6 +46,8 @@ var readers = []struct {
 	},
 	{"dotenv", "godotenv", nil, ofGo("godotenv")},
 	{"dotenv", "compose", nil, ofGo("compose")},
+	{"kubernetes", "the kubelet's grammar", nil, func(testing.TB) reader { return kubelet }},
+	{"kubernetes", "bash --posix", []need.Thing{need.Program("bash")}, source("bash", "--posix")},
 }
 
 // Each of these programs reads paths, and answers each with a line: ok and the

@@ -337,13 +337,11 @@ func (a at) state() string {
 	if a.Files == nil {
 		return a.Version(a.path)
 	}
-	all := ""
-	files := a.stat()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		inode := files[name].Sys().(*syscall.Stat_t).Ino
-		all += fmt.Sprintln(name, inode, files[name].ModTime().UnixNano())
+	all := map[string]string{}
+	for name, fi := range a.stat() {
+		all[name] = fmt.Sprint(fi.Sys().(*syscall.Stat_t).Ino, fi.ModTime().UnixNano())
 	}
-	return all
+	return fmt.Sprint(all)
 }
 
 func (a at) stat() map[string]os.FileInfo {

@@ -8,10 +8,12 @@ import (
 	"github.com/livekey/livekey/alerts/webhook"
 	"github.com/livekey/livekey/sinks/directory"
 	"github.com/livekey/livekey/sinks/envfile"
+	"github.com/livekey/livekey/sinks/kubernetessecret"
 	"github.com/livekey/livekey/sources/awssm"
 	"github.com/livekey/livekey/sources/env"
 	"github.com/livekey/livekey/sources/exec"
 	"github.com/livekey/livekey/sources/file"
+	"github.com/livekey/livekey/sources/kubernetes"
 	"github.com/livekey/livekey/sources/vault"
 )
 
@@ -19,15 +21,17 @@ import (
 // The names are those of the tables in cmd/livekey; a test there holds them equal.
 var (
 	sourceKinds = map[string]any{
-		"awssm": awssm.Settings(),
-		"env":   env.Settings(),
-		"exec":  exec.Settings(),
-		"file":  file.Settings(),
-		"vault": vault.Settings(),
+		"awssm":      awssm.Settings(),
+		"env":        env.Settings(),
+		"exec":       exec.Settings(),
+		"file":       file.Settings(),
+		"kubernetes": kubernetes.Settings(),
+		"vault":      vault.Settings(),
 	}
 	sinkKinds = map[string]any{
-		"directory": directory.Settings(),
-		"env_file":  envfile.Settings(),
+		"directory":         directory.Settings(),
+		"env_file":          envfile.Settings(),
+		"kubernetes_secret": kubernetessecret.Settings(),
 	}
 	channelKinds = map[string]any{
 		"alertmanager": alertmanager.Settings(),
