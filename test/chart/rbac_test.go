@@ -29,7 +29,7 @@ config:
 			{"apiGroups":[""],"resourceNames":["own"],"resources":["secrets"],"verbs":["patch"]},
 			{"apiGroups":[""],"resources":["events"],"verbs":["create"]}]`,
 		"livekey/livekey-lease": `[
-			{"apiGroups":["coordination.k8s.io"],"resourceNames":["livekey"],"resources":["leases"],"verbs":["get","update","patch"]}]`,
+			{"apiGroups":["coordination.k8s.io"],"resourceNames":["livekey"],"resources":["leases"],"verbs":["get","update"]}]`,
 	}
 	account := only(t, objects, "ServiceAccount")
 	bound := map[string]bool{}

@@ -37,7 +37,12 @@ func TestEveryRuleHasItsCases(t *testing.T) {
 	t.Parallel()
 	var rules struct {
 		Groups []struct {
-			Rules []struct{ Alert string }
+			Rules []struct {
+				Alert       string
+				Annotations struct {
+					Runbook string `yaml:"runbook_url"`
+				}
+			}
 		}
 	}
 	var cases struct {
@@ -63,7 +68,7 @@ func TestEveryRuleHasItsCases(t *testing.T) {
 			}
 		}
 	}
-	metrics := read(t, "../../docs/metrics.md")
+	metrics, runbook := read(t, "../../docs/metrics.md"), read(t, "../../docs/runbook.md")
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
 			if !fires[r.Alert] || !rests[r.Alert] {
@@ -72,6 +77,10 @@ func TestEveryRuleHasItsCases(t *testing.T) {
 			delete(fires, r.Alert)
 			if !strings.Contains(metrics, "| `"+r.Alert+"` |") {
 				t.Errorf("docs/metrics.md does not say when %s fires", r.Alert)
+			}
+			page, section, _ := strings.Cut(r.Annotations.Runbook, "#")
+			if !strings.HasSuffix(page, "/docs/runbook.md") || !strings.Contains(runbook, "\n## "+section+"\n") {
+				t.Errorf("%s leads to %s, which is no section of docs/runbook.md", r.Alert, r.Annotations.Runbook)
 			}
 		}
 	}
