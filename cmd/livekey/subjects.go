@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
 	"github.com/livekey/livekey/internal/report"
+	"github.com/livekey/livekey/sources"
 	"github.com/livekey/livekey/validator/catalog"
 )
 
@@ -163,12 +167,38 @@ func (a *app) standalone(s subject, keys ...subjectKey) (inquiry, error) {
 			of.places[k.name] = k.at
 		}
 		for _, ref := range k.from {
-			if _, known := cfg.Sources[ref.Source]; !known && ref.Source != stdinSource {
-				cfg.Sources[ref.Source] = config.Source{Name: ref.Source, Kind: ref.Source}
+			if _, described := cfg.Sources[ref.Source]; described || ref.Source == stdinSource {
+				continue
 			}
+			src, err := undescribed(ref)
+			if err != nil {
+				return inquiry{}, err
+			}
+			cfg.Sources[ref.Source] = src
 		}
 	}
 	return of, nil
+}
+
+// undescribed is the source of a reference that no config describes: the kind of its name.
+func undescribed(ref key.Ref) (config.Source, error) {
+	name := ref.Source
+	fromConfig, known := sourceKinds[name]
+	if !known {
+		return config.Source{}, misused("--from %s: no source is called %q (there are %s, and those that a config describes)%s",
+			ref, name, strings.Join(sorted(sourceKinds), ", "), didYouMean(name, sorted(sourceKinds), ""))
+	}
+	var settings config.Node
+	if text, said := settingsByHand[name]; said {
+		var err error
+		if settings, err = config.Parse("", "", text); err != nil {
+			return config.Source{}, err
+		}
+	}
+	if _, err := fromConfig(sources.Env{Name: name, Log: slog.New(slog.DiscardHandler), HTTP: &httpclient.Factory{}}, settings); err != nil {
+		return config.Source{}, misused("--from %s: no config describes the source %s: %s", ref, name, oneLine(err.Error()))
+	}
+	return config.Source{Name: name, Kind: name, Settings: settings}, nil
 }
 
 // unaskable says why the issuer of a key cannot be asked by what its surroundings tell;

@@ -46,6 +46,10 @@ var (
 		"kubernetes": kubernetes.FromConfig,
 		"vault":      vault.FromConfig,
 	}
+	// settingsByHand are those of a source that a command line names and no config describes:
+	// who types the command is logged in already.
+	settingsByHand = map[string]string{"vault": "environment: true"}
+
 	sinkKinds = map[string]func(sinks.Env, config.Node) (sinks.Sink, error){
 		"directory":         directory.FromConfig,
 		"env_file":          envfile.FromConfig,
