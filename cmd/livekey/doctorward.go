@@ -118,7 +118,8 @@ func (w *ward) patients() ([]patient, error) {
 			return nil, err
 		}
 	}
-	if len(names) == 0 {
+	wanted := len(names) > 0
+	if !wanted {
 		names = w.found()
 	}
 	slices.Sort(names)
@@ -128,7 +129,8 @@ func (w *ward) patients() ([]patient, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(all, func(o patient) bool { return o.Name == p.Name }) {
+		same := func(o patient) bool { return o.Name == p.Name || !wanted && maps.Equal(o.Env, p.Env) } // a pair was found twice
+		if !slices.ContainsFunc(all, same) {
 			all = append(all, p)
 		}
 	}

@@ -46,7 +46,10 @@ func wrongClass(e *Evidence) *sign {
 	switch kind(e.Class) {
 	case "oauth":
 		s.fix, s.command = "programs send this variable as x-api-key, which no OAuth token is; put the token where it is sent as Authorization: Bearer",
-			"unset "+e.Variable+"; "+typeIn(authToken)
+			e.rewrite()
+		if e.Place == Environment {
+			s.command = "unset " + e.Variable + "; " + typeIn(authToken)
+		}
 	case "refresh":
 		s.fix = "a refresh token only buys access tokens, and is never sent with a call: log in again, and store what comes out as the access token"
 	case "admin":
@@ -89,7 +92,7 @@ func cloudDeployment(e *Evidence) *sign {
 		if cloud := cloudOf(p.Host); cloud != "" {
 			return &sign{
 				seen: fmt.Sprintf("%s leads to %s (%s), which takes no key of Anthropic's", p.Variable, p.Host, cloud),
-				fix:  "ask Anthropic with this key, or the cloud with its own credentials", command: "unset " + p.Variable,
+				fix:  "ask Anthropic with this key, or the cloud with its own credentials", command: e.unsetting(p.Variable),
 			}
 		}
 	}
@@ -100,12 +103,12 @@ func cloudDeployment(e *Evidence) *sign {
 	if c.Host != "" {
 		return &sign{
 			seen: fmt.Sprintf("%s is set, to %s: a client made for that cloud asks there, and takes no key of Anthropic's", c.Variable, c.Host),
-			fix:  "unset it if this program is to ask Anthropic", command: "unset " + c.Variable, hint: true,
+			fix:  "unset it if this program is to ask Anthropic", command: e.unsetting(c.Variable), hint: true,
 		}
 	}
 	return &sign{
 		seen: fmt.Sprintf("%s is set: Claude Code and its SDK then ask that cloud with its own credentials, and %s is not used", c.Variable, e.Variable),
-		fix:  "unset it to use this key, or give the cloud's credentials (AWS, gcloud, az)", command: "unset " + c.Variable,
+		fix:  "unset it to use this key, or give the cloud's credentials (AWS, gcloud, az)", command: e.unsetting(c.Variable),
 	}
 }
 
@@ -119,7 +122,7 @@ func twoCredentials(e *Evidence) *sign {
 	}
 	return &sign{
 		seen: fmt.Sprintf("%s has %s and %s: the SDKs send both, as x-api-key and as Authorization, and one of them is refused or wins unseen", e.At, apiKey, authToken),
-		fix:  "keep the one that is meant", command: "unset " + other,
+		fix:  "keep the one that is meant", command: e.unsetting(other),
 	}
 }
 
@@ -147,7 +150,7 @@ func baseURLElsewhere(e *Evidence) *sign {
 	}
 	return &sign{
 		seen: fmt.Sprintf("%s leads to %s, and the issuer of this key is asked at %s", all[0].Variable, all[0].Host, strings.Join(e.Hosts, ", ")),
-		fix:  "unset it, or use the key that whoever answers there has given out", command: "unset " + all[0].Variable,
+		fix:  "unset it, or use the key that whoever answers there has given out", command: e.unsetting(all[0].Variable),
 		hint: e.Verdict.Outcome == key.Dead,
 	}
 }
@@ -169,14 +172,14 @@ func headerMissing(e *Evidence) *sign {
 	if name := e.misnamed(); name != "" {
 		return &sign{
 			seen: fmt.Sprintf("%s has %s, and clients read %s: without it they send no key at all", e.At, name, e.Variable),
-			fix:  "set it under the name that is read", command: fmt.Sprintf(`export %s="$%s"`, e.Variable, name),
+			fix:  "set it under the name that is read", command: e.naming(e.Variable, name),
 		}
 	}
 	for right, wrong := range misnamed {
 		if e.there() && slices.Contains(wrong, e.Variable) && !slices.Contains(e.Settings.Beside, right) {
 			return &sign{
 				seen: fmt.Sprintf("%s has %s, and no %s, which is what clients read: unless the program hands it over, they send no key at all", e.At, e.Variable, right),
-				fix:  "set it under the name that is read", command: fmt.Sprintf(`export %s="$%s"`, right, e.Variable), hint: true,
+				fix:  "set it under the name that is read", command: e.naming(right, e.Variable), hint: true,
 			}
 		}
 	}
@@ -188,7 +191,7 @@ func wrongHeader(e *Evidence) *sign {
 		if h == "x-api-key" || h == "authorization" {
 			return &sign{
 				seen: fmt.Sprintf("%s sets %s, which goes out instead of %s, or beside it", customHeaders, h, e.Variable),
-				fix:  "take that line out of it", command: "unset " + customHeaders,
+				fix:  "take that line out of it", command: e.unsetting(customHeaders),
 			}
 		}
 	}

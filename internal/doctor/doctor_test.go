@@ -76,6 +76,8 @@ func around(settings ...string) func(*Evidence) {
 	}
 }
 
+func exportedFile(e *Evidence) { e.Place, e.At, e.File = EnvFile, "/srv/app.env", "/srv/app.env" }
+
 func envFile(e *Evidence) {
 	e.Place, e.At, e.File = EnvFile, "/srv/app.sh", "/srv/app.sh"
 	e.Shell = ReadShellFile(e.File, []byte("export A=1\nANTHROPIC_API_KEY=x\n"), e.Variable)
@@ -165,6 +167,10 @@ var sights = []struct {
 	{"a wrong clock where nothing is signed", with(func(e *Evidence) { e.Road.Skew = time.Hour }), ClockSkew, false, "1h0m0s ahead", ""},
 	{"a process with an old version, and the sink has the new one", with(process, newVersion, func(e *Evidence) { e.Held.Written = now.Add(-time.Minute) }), OldKeyCached, true, "2026-03-01T11:59:00Z", "systemctl restart app.service"},
 	{"a process from before the sink was written, of which nobody could compare", with(process, func(e *Evidence) { e.Held.Written = now.Add(-time.Minute) }), OldKeyCached, true, "it runs since 2026-03-01T11:00:00Z", ""},
+	{"a base URL elsewhere, of an env file or the shell", with(exportedFile, around("ANTHROPIC_BASE_URL=http://gateway.corp:8080")), BaseURLElsewhere, true, "", "unset ANTHROPIC_BASE_URL; ${EDITOR:-vi} /srv/app.env"},
+	{"a base URL elsewhere, of a service", with(process, around("ANTHROPIC_BASE_URL=http://gateway.corp:8080")), BaseURLElsewhere, true, "", "systemctl edit app.service"},
+	{"no answer for a key of an env file", with(exportedFile, says(key.Unknown, key.Transient, "")), Unanswered, true, "", "livekey check --env-file /srv/app.env ANTHROPIC_API_KEY"},
+	{"an OAuth token in an env file", with(exportedFile, func(e *Evidence) { e.Class = "OAuth access token" }), WrongClass, true, "", "${EDITOR:-vi} /srv/app.env"},
 	{"no answer", with(says(key.Unknown, key.Transient, "")), Unanswered, true, "", "livekey check"},
 }
 

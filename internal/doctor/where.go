@@ -38,7 +38,7 @@ func unset(e *Evidence) *sign {
 		s.seen = fmt.Sprintf("its source %s gave nothing: %s", e.Held.From, e.SourceErr)
 		s.fix, s.command = "store the key there, or correct from:", "livekey config check"
 	case EnvFile:
-		s.fix, s.command = "add it to the file", "${EDITOR:-vi} "+quote(e.File)
+		s.fix, s.command = "add it to the file", e.edit()
 	case Sink:
 		s.fix, s.command = "name the key under keys: of the sink, and see why it is not delivered", "livekey status"
 	case Process:
@@ -87,7 +87,7 @@ func empty(e *Evidence) *sign {
 	s := &sign{seen: fmt.Sprintf("%s has %s with nothing in it", e.At, e.Variable), fix: "set it to the key", command: typeIn(e.Variable)}
 	switch e.Place {
 	case EnvFile:
-		s.command = "${EDITOR:-vi} " + quote(e.File)
+		s.command = e.edit()
 	case Process:
 		s.fix, s.command = "give it the key and start it again", e.restart()
 	case Config, Sink:
@@ -138,6 +138,43 @@ func notInUnit(e *Evidence) *sign {
 	s.fix = "give the unit an EnvironmentFile= that has it, such as a sink of livekey"
 	s.command = "systemctl edit " + quote(e.Unit.Name)
 	return s
+}
+
+// edit opens the env file.
+func (e *Evidence) edit() string { return "${EDITOR:-vi} " + quote(e.File) }
+
+// unsetting takes a setting away where it is. A program that reads an env file has the
+// shell's variables too, and the setting may be one of those.
+func (e *Evidence) unsetting(variable string) string {
+	switch unit := e.Process.editUnit(); {
+	case e.Place == EnvFile:
+		return "unset " + variable + "; " + e.edit()
+	case e.Place == Process && unit != "":
+		return unit
+	}
+	return "unset " + variable
+}
+
+// naming gives what a variable has to another one as well.
+func (e *Evidence) naming(variable, like string) string {
+	switch unit := e.Process.editUnit(); {
+	case e.Place == EnvFile:
+		return e.edit()
+	case e.Place == Process && unit != "":
+		return unit
+	}
+	return fmt.Sprintf(`export %s="$%s"`, variable, like)
+}
+
+// editUnit changes what systemd starts the process with; "" if it did not start it.
+func (p Running) editUnit() string {
+	switch {
+	case p.Unit != "":
+		return "systemctl edit " + quote(p.Unit)
+	case p.UserUnit != "":
+		return "systemctl --user edit " + quote(p.UserUnit)
+	}
+	return ""
 }
 
 // restart is the command that starts a process again.

@@ -73,7 +73,7 @@ func (e *Evidence) rewrite() string {
 	case Environment:
 		return typeIn(e.Variable)
 	case EnvFile:
-		return "${EDITOR:-vi} " + quote(e.File)
+		return e.edit()
 	case Sink, Config:
 		if e.Held.From != "" {
 			return "livekey refresh " + quote(string(e.Key)) + "   # once it is stored anew in " + e.Held.From
