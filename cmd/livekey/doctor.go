@@ -154,6 +154,9 @@ func (a *app) diagnose(ctx context.Context, c complaint) ([]doctor.Diagnosis, er
 	}
 	err = g.Wait()
 	w.prober.Wait()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil, ctx.Err()
+	}
 	return found, err
 }
 

@@ -60,6 +60,9 @@ func (a *app) examineAll(ctx context.Context, of inquiry) ([]report.Checked, cod
 	_ = g.Wait() // nothing above fails: no answer is an answer
 	x.prober.Wait()
 	shown.end()
+	if errors.Is(ctx.Err(), context.Canceled) { // not an outage: a gate that lets those pass must not let this
+		return nil, internal, ctx.Err()
+	}
 	for _, c := range of.said {
 		checked, codes = append(checked, c), append(codes, judgeOutcome(c.Outcome, c.Reason))
 	}
