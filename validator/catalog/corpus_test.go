@@ -1,12 +1,14 @@
 package catalog
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/livekey/livekey/internal/key"
@@ -16,27 +18,35 @@ import (
 )
 
 // corpora are the files of testdata/answers by provider: one for each issuer whose rules are
-// not tried in Go.
+// not tried in Go. No test may change them: all have the same.
 func corpora(t testing.TB) map[string]corpus {
 	t.Helper()
+	all, err := readCorpora()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var readCorpora = sync.OnceValues(func() (map[string]corpus, error) {
 	paths, err := filepath.Glob("testdata/answers/*.yaml")
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no answers: %v", err)
+		return nil, fmt.Errorf("no answers: %w", err)
 	}
 	all := map[string]corpus{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		c, err := readCorpus(path, string(text))
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		all[strings.TrimSuffix(filepath.Base(path), ".yaml")] = *c
 	}
-	return all
-}
+	return all, nil
+})
 
 // first is the first answer with this meaning to a credential of the usual kind, nil
 // if there is none.
