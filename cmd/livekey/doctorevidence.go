@@ -146,7 +146,9 @@ func (w *ward) recognize(e *doctor.Evidence, k patient, who issuer, v *secret.Va
 		for variable, part := range k.Env {
 			env[part] = variable
 		}
-		e.Request = p.Curl(s, e.Class, env)
+		if w.place != doctor.Process || k.managed { // where a process asks is no place for the key of whoever pastes this
+			e.Request = p.Curl(s, e.Class, env)
+		}
 		e.Settings = doctor.Around(e.Variable, p.Addresses(), e.Hosts, w.beside(e.Variable, p.Addresses()))
 	} else {
 		e.Settings = doctor.Around(e.Variable, nil, nil, w.beside(e.Variable, nil))

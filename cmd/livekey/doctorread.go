@@ -13,6 +13,7 @@ import (
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/sinks"
 	"github.com/livekey/livekey/sources"
+	"github.com/livekey/livekey/validator/catalog"
 )
 
 // sample is a key as it was read at one place.
@@ -106,14 +107,28 @@ func (w *ward) fromPlace(ctx context.Context, k patient) (sample, error) {
 }
 
 // fromHere reads a key of a process, which no config has, out of the environment of whoever
-// asks: the one is compared with the other, and the caller's own may be sent.
+// asks: the one is compared with the other, and the caller's own may be sent. Where to, the
+// caller's environment says as well: whoever started the process could lead it to himself.
 func (w *ward) fromHere(ctx context.Context, k patient) (sample, error) {
-	here := &ward{complaint: w.complaint, app: w.app, cfg: w.cfg, client: w.client}
+	here := &ward{complaint: w.complaint, app: w.app, cfg: w.cfg, client: w.client, catalog: w.catalog}
 	here.place = doctor.Environment
 	if set, empty, others := here.complete(k); !set || empty || len(others) > 0 {
 		return sample{}, nil
 	}
-	return here.fromPlace(ctx, k)
+	own := here.made(k.variable)
+	k.BaseURL, k.With = own.BaseURL, own.With
+	askable := true
+	if p := w.issuerOf(k.variable); p != nil {
+		askable = p.Lint(withCode(catalog.Settings{BaseURL: k.BaseURL, With: k.With})) == nil
+	}
+	if !askable { // there is still the comparison
+		k.Provider, k.BaseURL, k.With = config.NoProvider, "", nil
+	}
+	s, err := here.fromPlace(ctx, k)
+	if !askable {
+		s.issuer = issuer{}
+	}
+	return s, err
 }
 
 // inSink reads a key back from a sink, and lints what is there.

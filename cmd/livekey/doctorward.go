@@ -17,6 +17,7 @@ import (
 	"github.com/livekey/livekey/internal/holders"
 	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/normalize"
 	"github.com/livekey/livekey/internal/secret"
 	"github.com/livekey/livekey/internal/systemd"
 	"github.com/livekey/livekey/sources"
@@ -241,7 +242,7 @@ func (w *ward) made(variable string) config.Key {
 		Policy: config.Default(false).Policy, Format: "plain",
 	}
 	if p := w.issuerOf(variable); p != nil {
-		k.BaseURL, k.With = p.FromEnvironment(w.beside(variable, p.Addresses()))
+		k.BaseURL, k.With = p.FromEnvironment(w.leading(variable, p))
 		if p.Info().BaseURL != catalog.OwnAddress {
 			k.BaseURL = "" // what leads elsewhere is a cause, and gets no key
 		}
@@ -255,6 +256,16 @@ func (w *ward) made(variable string) config.Key {
 		k.From[part] = w.ref(name)
 	}
 	return k
+}
+
+// leading reads the variables of a place that say where a key of it goes. A key of a file goes
+// nowhere that only this environment names, as in `check --env-file`.
+func (w *ward) leading(variable string, p *catalog.Provider) func(name string) string {
+	if w.place == doctor.EnvFile {
+		content := secret.New(w.text)
+		return func(name string) string { return normalize.Setting(content, name) }
+	}
+	return w.beside(variable, p.Addresses())
 }
 
 // issuerOf is the provider that a variable's exact name belongs to; nil if that tells none.
