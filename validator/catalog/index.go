@@ -466,7 +466,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"mysql://", "mariadb://"},
 		pins:      []string(nil),
-		at:        129976, length: 5639,
+		at:        129976, length: 5867,
 	},
 	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
@@ -474,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        135616, length: 1547,
+		at:        135844, length: 1547,
 	},
 	{
 		id: "newrelic-license", baseURL: "https://metric-api.newrelic.com",
@@ -482,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        137164, length: 1282,
+		at:        137392, length: 1282,
 	},
 	{
 		id: "newrelic-user", baseURL: "https://api.newrelic.com",
@@ -490,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"NRAK-"},
 		pins:      []string{"user_id"},
-		at:        138447, length: 1815,
+		at:        138675, length: 1815,
 	},
 	{
 		id: "notion", baseURL: "https://api.notion.com",
@@ -498,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ntn_"},
 		pins:      []string{"bot"},
-		at:        140263, length: 1723,
+		at:        140491, length: 1723,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -506,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        141987, length: 1461,
+		at:        142215, length: 1461,
 	},
 	{
 		id: "okta", baseURL: "own",
@@ -514,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        143449, length: 1640,
+		at:        143677, length: 1640,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -522,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        145090, length: 4049,
+		at:        145318, length: 4049,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -530,7 +530,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        149140, length: 2769,
+		at:        149368, length: 2769,
 	},
 	{
 		id: "opsgenie", baseURL: "https://api.opsgenie.com",
@@ -538,7 +538,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        151910, length: 2020,
+		at:        152138, length: 2020,
 	},
 	{
 		id: "pagerduty", baseURL: "https://api.pagerduty.com",
@@ -546,7 +546,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        153931, length: 2006,
+		at:        154159, length: 2006,
 	},
 	{
 		id: "paypal", baseURL: "https://api-m.paypal.com",
@@ -554,7 +554,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"app_id"},
-		at:        155938, length: 1844,
+		at:        156166, length: 1844,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -562,7 +562,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        157783, length: 834,
+		at:        158011, length: 834,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -570,7 +570,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        158618, length: 1930,
+		at:        158846, length: 1930,
 	},
 	{
 		id: "postgres", baseURL: "",
@@ -578,7 +578,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"postgres://", "postgresql://"},
 		pins:      []string{"database"},
-		at:        160549, length: 4541,
+		at:        160777, length: 4541,
 	},
 	{
 		id: "postmark-account", baseURL: "https://api.postmarkapp.com",
@@ -586,7 +586,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        165091, length: 1429,
+		at:        165319, length: 1429,
 	},
 	{
 		id: "postmark", baseURL: "https://api.postmarkapp.com",
@@ -594,7 +594,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"server_id"},
-		at:        166521, length: 1550,
+		at:        166749, length: 1550,
 	},
 	{
 		id: "redis", baseURL: "",
@@ -602,7 +602,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"redis://", "rediss://", "valkey://", "valkeys://"},
 		pins:      []string(nil),
-		at:        168072, length: 4325,
+		at:        168300, length: 4325,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -610,7 +610,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        172398, length: 1435,
+		at:        172626, length: 1435,
 	},
 	{
 		id: "resend", baseURL: "https://api.resend.com",
@@ -618,7 +618,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"re_"},
 		pins:      []string(nil),
-		at:        173834, length: 2278,
+		at:        174062, length: 2278,
 	},
 	{
 		id: "sendgrid", baseURL: "https://api.sendgrid.com",
@@ -626,7 +626,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"SG."},
 		pins:      []string(nil),
-		at:        176113, length: 1996,
+		at:        176341, length: 1996,
 	},
 	{
 		id: "sentry", baseURL: "https://sentry.io",
@@ -634,7 +634,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sntrys_", "sntryu_"},
 		pins:      []string{"organization", "user_id"},
-		at:        178110, length: 2073,
+		at:        178338, length: 2073,
 	},
 	{
 		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
@@ -642,7 +642,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
 		pins:      []string(nil),
-		at:        180184, length: 2115,
+		at:        180412, length: 2115,
 	},
 	{
 		id: "slack-webhook", baseURL: "https://hooks.slack.com",
@@ -650,7 +650,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"https://hooks.slack.com/"},
 		pins:      []string(nil),
-		at:        182300, length: 2478,
+		at:        182528, length: 2478,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -658,7 +658,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-"},
 		pins:      []string{"team_id", "user_id"},
-		at:        184779, length: 5291,
+		at:        185007, length: 5291,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -666,7 +666,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        190071, length: 2163,
+		at:        190299, length: 2163,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -674,7 +674,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        192235, length: 1360,
+		at:        192463, length: 1360,
 	},
 	{
 		id: "square", baseURL: "https://connect.squareup.com",
@@ -682,7 +682,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sq0atp-"},
 		pins:      []string{"client_id", "merchant_id"},
-		at:        193596, length: 2157,
+		at:        193824, length: 2157,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -690,7 +690,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        195754, length: 4169,
+		at:        195982, length: 4169,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -698,7 +698,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        199924, length: 1104,
+		at:        200152, length: 1104,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -706,7 +706,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        201029, length: 1545,
+		at:        201257, length: 1545,
 	},
 	{
 		id: "telegram-bot", baseURL: "https://api.telegram.org",
@@ -714,7 +714,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        202575, length: 1564,
+		at:        202803, length: 1564,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -722,7 +722,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        204140, length: 1959,
+		at:        204368, length: 1959,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -730,7 +730,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        206100, length: 1130,
+		at:        206328, length: 1130,
 	},
 	{
 		id: "twilio-api-key", baseURL: "https://verify.twilio.com",
@@ -738,7 +738,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        207231, length: 2109,
+		at:        207459, length: 2109,
 	},
 	{
 		id: "twilio", baseURL: "https://api.twilio.com",
@@ -746,7 +746,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_sid_end"},
-		at:        209341, length: 2737,
+		at:        209569, length: 2737,
 	},
 	{
 		id: "vault", baseURL: "own",
@@ -754,7 +754,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hvs.", "hvb.", "hvr."},
 		pins:      []string{"entity", "namespace"},
-		at:        212079, length: 4401,
+		at:        212307, length: 4401,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -762,7 +762,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        216481, length: 977,
+		at:        216709, length: 977,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -770,7 +770,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        217459, length: 2270,
+		at:        217687, length: 2270,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -778,7 +778,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        219730, length: 1141,
+		at:        219958, length: 1141,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -786,7 +786,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        220872, length: 1597,
+		at:        221100, length: 1597,
 	},
 	{
 		id: "x509", baseURL: "",
@@ -794,7 +794,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"subject"},
-		at:        222470, length: 1420,
+		at:        222698, length: 1420,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -802,6 +802,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        223891, length: 2834,
+		at:        224119, length: 2834,
 	},
 }

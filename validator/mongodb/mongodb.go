@@ -12,7 +12,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
-	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/validator"
 	"github.com/livekey/livekey/validator/internal/login"
 )
@@ -79,7 +78,7 @@ func connect(ctx context.Context, t login.Target) (net.Conn, error) {
 	var conn net.Conn
 	var err error
 	for _, host := range t.Hosts {
-		if conn, err = httpclient.Dialer().DialContext(ctx, "tcp", host.String()); err != nil {
+		if conn, err = login.Dial(ctx, "tcp", host.String()); err != nil {
 			continue
 		}
 		if t.TLS == login.Off {

@@ -61,11 +61,23 @@ func ask(ctx context.Context, t login.Target) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	road := &sealed{}
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := login.Dial(ctx, network, address)
+		if err != nil || httpclient.Loopback(t.Hosts[0].Name) {
+			return conn, err
+		}
+		road.Conn = conn
+		return road, nil
+	}
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, login.Unsupported
 	}
 	conn, err := connector.Connect(ctx)
+	if road.offered {
+		return nil, login.UnverifiedKey
+	}
 	if err != nil {
 		return refusal(t, false, err)
 	}
@@ -83,9 +95,6 @@ func config(t login.Target) (*mysql.Config, error) {
 	cfg.Logger = &mysql.NopLogger{}
 	cfg.Net, cfg.Addr = "tcp", t.Hosts[0].String()
 	cfg.User, cfg.Passwd, cfg.DBName = t.User, t.Password, t.Database
-	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return httpclient.Dialer().DialContext(ctx, network, address)
-	}
 	var err error
 	switch t.TLS {
 	case login.Preferred:

@@ -62,7 +62,7 @@ func ask(ctx context.Context, t login.Target) (map[string]any, error) {
 		if s.heard {
 			return nil, errAnswered
 		}
-		return httpclient.Dialer().DialContext(ctx, network, address)
+		return login.Dial(ctx, network, address)
 	}
 	conn, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gomodule/redigo/redis"
 
-	"github.com/livekey/livekey/internal/httpclient"
 	"github.com/livekey/livekey/validator"
 	"github.com/livekey/livekey/validator/internal/login"
 )
@@ -87,7 +86,7 @@ func connect(ctx context.Context, t login.Target) (redis.Conn, error) {
 	if len(t.Hosts) > 1 {
 		return nil, login.Unsupported
 	}
-	raw, err := httpclient.Dialer().DialContext(ctx, "tcp", t.Hosts[0].String())
+	raw, err := login.Dial(ctx, "tcp", t.Hosts[0].String())
 	if err != nil {
 		return nil, err
 	}

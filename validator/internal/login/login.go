@@ -28,6 +28,8 @@ const (
 	Unsupported Fault = "unsupported" // a way to log in, or an address, that livekey does not know
 	Address     Fault = "address"     // leads to a link-local or metadata address
 	CAFile      Fault = "ca_file"     // cannot be read, or others may write it
+	// UnverifiedKey is a server that wants the password sealed with a key that nobody vouches for.
+	UnverifiedKey Fault = "unverified_key"
 )
 
 func (f Fault) Error() string { return "not sent: " + string(f) }
