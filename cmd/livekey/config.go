@@ -42,7 +42,9 @@ func (a *app) configCheck() *cobra.Command {
 				table.Row(ui.Cell{Text: string(k.Name), Style: ui.Title}, ui.Text(p.providerOf(k)), ui.Text(hosts[0]), ui.Text(p.sinksOf(k.Name)))
 				moreHosts(table, hosts)
 			}
-			if err := a.out.Print(table); err != nil {
+			if len(p.keys) == 0 {
+				a.remark(ui.Warn, "warning:", "no keys are configured; %s", firstStep)
+			} else if err := a.out.Print(table); err != nil {
 				return err
 			}
 			for _, line := range p.stretched() {

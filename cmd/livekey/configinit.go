@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -12,9 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/livekey/livekey/configs"
 	"github.com/livekey/livekey/internal/atomicfile"
 	"github.com/livekey/livekey/internal/config"
 	"github.com/livekey/livekey/internal/sandbox"
+	"github.com/livekey/livekey/internal/trusted"
 )
 
 func (a *app) configInit() *cobra.Command {
@@ -148,12 +151,18 @@ func sound(path, text string, a *app) error {
 	return nil
 }
 
-// isNew says that there is no config at path yet.
+// isNew says that nobody has written a config at path yet.
 func isNew(path string) error {
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := os.Lstat(path); err == nil && !asInstalled(path) {
 		return misused("write config: %s is there already; move it away first", path)
 	}
 	return nil
+}
+
+// asInstalled says whether the file at path is the config that a package brings, unchanged.
+func asInstalled(path string) bool {
+	text, err := trusted.Read(path)
+	return err == nil && bytes.Equal(text, configs.Installed)
 }
 
 // writeExample writes a config to edit.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,29 +16,38 @@ import (
 	"github.com/livekey/livekey/internal/ui"
 )
 
-// manual has a page for each command, made of what --help says by
+// manual has a page for each command, made of what --help says, and one for the config,
+// made of configs/reference.yaml, by
 //
 //	go test ./cmd/livekey -run Manual -update
 //
 //go:embed man
 var manual embed.FS
 
-const manualDir = "man"
+const (
+	manualDir    = "man"
+	configManual = "livekey.yaml" // in the place of a command's name
+)
 
 func (a *app) man() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "man [COMMAND…]",
-		Short: "The manual page of livekey or of one of its commands",
-		Long: "The manual page of livekey or of one of its commands, for man(1):\n" +
+		Short: "The manual page of livekey, of one of its commands or of its config",
+		Long: "The manual page of livekey, of one of its commands or of its config, for man(1):\n" +
 			"  livekey man once | man -l -\n" +
+			"  livekey man livekey.yaml | man -l -\n" +
 			"With --dir, all pages are written there, as a package installs them.",
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			within, _, err := cmd.Root().Find(args)
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return commandNames(within), cobra.ShellCompDirectiveNoFileComp
+			names := commandNames(within)
+			if len(args) == 0 {
+				names = append(names, configManual)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "write every page into the folder `DIR`")
@@ -48,7 +58,7 @@ func (a *app) man() *cobra.Command {
 			}
 			return a.writeManual(dir)
 		}
-		page, err := manual.ReadFile(manualDir + "/" + strings.Join(append([]string{"livekey"}, args...), "-") + ".1")
+		page, err := manual.ReadFile(manualDir + "/" + pageOf(args))
 		if errors.Is(err, fs.ErrNotExist) {
 			return misused("no command %q; `livekey --help` lists them", strings.Join(args, " "))
 		}
@@ -64,6 +74,14 @@ func (a *app) man() *cobra.Command {
 		return nil
 	})
 	return cmd
+}
+
+// pageOf is the file of a command's page, or of the config's.
+func pageOf(args []string) string {
+	if slices.Equal(args, []string{configManual}) {
+		return configManual + ".5"
+	}
+	return strings.Join(append([]string{"livekey"}, args...), "-") + ".1"
 }
 
 func (a *app) writeManual(dir string) error {

@@ -14,11 +14,13 @@ import (
 
 var update = flag.Bool("update", false, "write the manual pages that the commands ask for")
 
-// TestManual holds that every command has a page that says what its --help says.
+// TestManual holds that every command has a page that says what its --help says, and the
+// config one that says what the reference does.
 func TestManual(t *testing.T) {
 	want := map[string]string{}
 	a := &app{}
 	pages(t, a.root(), want)
+	want[configPage] = makeConfigPage(t)
 	if *update {
 		if err := os.RemoveAll(manualDir); err != nil {
 			t.Fatal(err)

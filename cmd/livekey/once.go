@@ -36,6 +36,9 @@ func (a *app) once() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, g.close()) }()
+		if s.keys == 0 { // who waits for keys must not go on without any
+			return misused("the config has no keys, so there is nothing to deliver; %s", firstStep)
+		}
 		if err := s.Once(ctx, alertDrain); err != nil {
 			return err
 		}

@@ -29,12 +29,18 @@ func (a *app) run() *cobra.Command {
 			cfg := first.cfg
 			first.log.InfoContext(ctx, "livekey started", "version", thisBuild().Version, "keys", first.keys, "sinks", first.sinks,
 				"socket", cfg.Socket, "state_dir", cfg.StateDir)
+			if first.keys == 0 {
+				first.log.WarnContext(ctx, "no keys are configured; "+firstStep)
+			}
 			err = s.run(ctx, signaled(ctx, syscall.SIGHUP), signaled(ctx, syscall.SIGUSR1))
 			s.now.Load().log.InfoContext(ctx, "livekey stopped; what is delivered stays")
 			return err
 		}),
 	}
 }
+
+// firstStep is what whoever installed livekey does next.
+const firstStep = "`livekey config init` writes a first config"
 
 // signaled is where sig arrives until ctx ends. Those that come before anybody looks
 // are one.

@@ -80,6 +80,11 @@ func TestScripts(t *testing.T) {
 			}
 			e.Values[valuesKey] = values
 			e.Setenv("ISSUER", url)
+			configs, err := filepath.Abs("../../configs")
+			if err != nil {
+				return err
+			}
+			e.Setenv("CONFIGS", configs)
 			me, err := user.Current()
 			if err != nil {
 				return err

@@ -52,6 +52,7 @@ type builder struct {
 	sources, keys, sinks, alerts, providers, peers map[string]Node
 
 	names []string // of keys, sorted
+	none  bool     // a file says keys: {}, so that there are none on purpose
 }
 
 // assemble reads the files over the defaults in cfg. If it returns Faults, the
@@ -76,9 +77,9 @@ func assemble(docs []*document, kinds Kinds, cfg *Config, c *collector) (*Config
 	b.buildKeys()
 	b.buildSinks()
 	b.buildAlerts()
-	if len(c.list) == 0 && len(cfg.Keys) == 0 {
+	if len(c.list) == 0 && len(cfg.Keys) == 0 && !b.none { // a file that was cut short must not end a delivery
 		c.add(docs[0].fault(0, 0, "keys", "no key is named, so there is nothing to do",
-			"livekey config init writes an example"))
+			"livekey config init writes an example; keys: {} says that none is meant"))
 	}
 	return cfg, c.err()
 }
@@ -115,6 +116,7 @@ func (b *builder) file(n Node) {
 
 	b.gather(b.sources, t.Sources)
 	b.gather(b.keys, t.Keys)
+	b.none = b.none || t.Keys != nil // null is not {}
 	b.gather(b.sinks, t.Sinks)
 	b.gather(b.alerts, t.Alerts)
 	b.gather(b.providers, t.Providers)
