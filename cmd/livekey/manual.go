@@ -33,7 +33,7 @@ func (a *app) man() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "man [COMMAND…]",
-		Short: "The manual page of livekey, of one of its commands or of its config",
+		Short: "The manual page of livekey, a command or the config",
 		Long: "The manual page of livekey, of one of its commands or of its config, for man(1):\n" +
 			"  livekey man once | man -l -\n" +
 			"  livekey man livekey.yaml | man -l -\n" +
