@@ -5,17 +5,21 @@ export GOEXPERIMENT ?= runtimesecret
 
 # The version comes from git; a tree that git does not know is built without one.
 BUILDVCS ?= $(shell git status >/dev/null 2>&1 && echo true || echo false)
+BIN      ?= bin/livekey
 FUZZTIME ?= 20s
 SOAK     ?= 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build install test e2e-kubernetes image lint fuzz bench soak docs deps
+.PHONY: help build packages install test e2e-kubernetes image lint fuzz bench soak docs deps
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/livekey, static, erasing values after use
-	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o bin/livekey ./cmd/livekey
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o $(BIN) ./cmd/livekey
+
+packages: ## build/: deb, rpm, apk and tar.gz, bills of materials, checksums
+	@packaging/build.sh
 
 install: build ## as a systemd service; DESTDIR and PREFIX are heard (needs root)
 	@systemd/install.sh

@@ -39,6 +39,9 @@ containerd             containerd
 runc                   runc
 ip                     iproute2
 nsenter                util-linux
+lintian                lintian
+make                   make
+rpm                    rpm
 unshare                util-linux
 install                coreutils
 '

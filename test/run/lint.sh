@@ -13,8 +13,8 @@ if [ ! -x "$bin/golangci-lint" ]; then
 fi
 if [ $# -eq 0 ]; then
 	set -- ./...
-	for tool in tools/*/; do
-		(cd "$tool" && "$bin/golangci-lint" run --allow-parallel-runners --config "$OLDPWD/.golangci.yml" ./...)
+	for module in tools/*/go.mod; do
+		(cd "${module%/*}" && "$bin/golangci-lint" run --allow-parallel-runners --config "$OLDPWD/.golangci.yml" ./...)
 	done
 fi
 exec "$bin/golangci-lint" run --allow-parallel-runners "$@"

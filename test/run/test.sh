@@ -23,8 +23,8 @@ fi
 result=0
 # The tools that make a release are modules of their own, so that livekey needs none of what they need.
 if [ $# -eq 0 ]; then
-	for tool in tools/*/; do
-		env -u GOEXPERIMENT go -C "$tool" test ./... || result=$?
+	for module in tools/*/go.mod; do
+		env -u GOEXPERIMENT go -C "${module%/*}" test ./... || result=$?
 	done
 fi
 # Flags of the caller come last: `make test` for all, test/run/test.sh -run Crash ./test/... for some.

@@ -116,7 +116,7 @@ func TestInstallStagesForAPackage(t *testing.T) {
 	if err != nil || len(out) > 0 {
 		t.Fatalf("install.sh: %v\n%s", err, out)
 	}
-	for _, file := range []string{"bin/livekey", "lib/systemd/system/livekey.service", "lib/systemd/system/livekey-holders.service", "lib/systemd/system/livekey-holders.socket", "lib/sysusers.d/livekey.conf", "lib/tmpfiles.d/livekey.conf", "share/man/man1/livekey.1"} {
+	for _, file := range []string{"bin/livekey", "lib/systemd/system/livekey.service", "lib/systemd/system/livekey-holders.service", "lib/systemd/system/livekey-holders.socket", "lib/sysusers.d/livekey.conf", "lib/tmpfiles.d/livekey.conf", "share/man/man1/livekey.1", "share/man/man5/livekey.yaml.5", "share/bash-completion/completions/livekey", "share/zsh/site-functions/_livekey", "share/fish/vendor_completions.d/livekey.fish"} {
 		if _, err := os.Stat(dir + "/root/usr/" + file); err != nil {
 			t.Error(err)
 		}

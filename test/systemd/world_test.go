@@ -32,6 +32,15 @@ type world struct {
 
 func newWorld(t *testing.T, promise string) *world {
 	t.Helper()
+	w := newMachine(t, promise)
+	w.installAsThePageSays()
+	w.shell("id " + admin + " || useradd --system --groups livekey-admin --no-create-home " + admin)
+	return w
+}
+
+// newMachine is one on which livekey was never configured.
+func newMachine(t *testing.T, promise string) *world {
+	t.Helper()
 	w := &world{boot(t, promise), t}
 	w.shell(`systemctl stop livekey 2>/dev/null
 systemctl reset-failed
@@ -40,8 +49,6 @@ getent group app || groupadd --system app
 id app || useradd --system --gid app --no-create-home app
 journalctl --rotate --quiet
 journalctl --vacuum-time=1s --quiet`)
-	w.installAsThePageSays()
-	w.shell("id " + admin + " || useradd --system --groups livekey-admin --no-create-home " + admin)
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := w.try("journalctl", "--no-pager", "-q", "-n", "40", "-o", "short-precise")
