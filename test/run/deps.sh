@@ -39,6 +39,7 @@ containerd             containerd
 runc                   runc
 ip                     iproute2
 nsenter                util-linux
+dpkg                   dpkg
 lintian                lintian
 make                   make
 rpm                    rpm
