@@ -46,6 +46,16 @@ func buildAt(name string, folder ...string) (string, error) {
 	return build(name, filepath.Join(append([]string{root}, folder...)...))
 }
 
+// linked is what the linker writes into a program beside what buildFlags say: of a server
+// that is asked for its version, the one that its go.mod has.
+var linked = map[string]string{"kubernetes": " -X k8s.io/component-base/version.gitVersion=v1.36.3"}
+
+func flagsOf(name string) []string {
+	flags := slices.Clone(buildFlags)
+	flags[len(flags)-1] += linked[name]
+	return flags
+}
+
 // build makes one binary of the program in dir. Processes that ask at the same time
 // wait for the first.
 func build(name, dir string) (string, error) {
@@ -59,7 +69,8 @@ func build(name, dir string) (string, error) {
 	}
 	defer unlock()
 
-	sum, err := contentKey(dir)
+	flags := flagsOf(name)
+	sum, err := contentKey(dir, flags)
 	if err != nil {
 		return "", err
 	}
@@ -71,7 +82,7 @@ func build(name, dir string) (string, error) {
 	prune(cache, name+"-")
 
 	partial := binary + ".partial"
-	cmd := goCommand(dir, append(append([]string{"build"}, buildFlags...), "-o", partial, ".")...)
+	cmd := goCommand(dir, append(append([]string{"build"}, flags...), "-o", partial, ".")...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", dir, err, out)
 	}
@@ -79,7 +90,7 @@ func build(name, dir string) (string, error) {
 }
 
 // contentKey names a binary by all that it is made of: sources, modules, flags, toolchain.
-func contentKey(dir string) (string, error) {
+func contentKey(dir string, flags []string) (string, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return "", err
@@ -92,7 +103,7 @@ func contentKey(dir string) (string, error) {
 		return "", fmt.Errorf("ask go for its version: %w", err)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %s", buildFlags, buildEnv, toolchain)
+	fmt.Fprintf(h, "%q %q %s", flags, buildEnv, toolchain)
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {

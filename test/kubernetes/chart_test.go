@@ -1,0 +1,130 @@
+//go:build linux
+
+package kubernetes
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/livekey/livekey/internal/fakeissuer"
+	"github.com/livekey/livekey/test/servers"
+)
+
+const chartDir = "../../deploy/helm/livekey"
+
+// chartValues are those of a release that proves the Secret llm of its own namespace, and lets
+// workloads have what lives as llm-proved. Pods of this cluster have the host's network, so one
+// is all that its node can have.
+const chartValues = `
+mode: $MODE
+image: {repository: localhost/livekey, tag: dev, pullPolicy: Never}
+hostNetwork: true
+replicas: 1
+secrets:
+  - {name: llm, gate: true}
+config:
+  keys:
+    ANTHROPIC_API_KEY: {from: "kubernetes://llm#anthropic", provider: anthropic, base_url: $ISSUER}
+  sinks:
+    proved: {kind: kubernetes_secret, name: llm-proved, keys: all}
+  policy: {probe: 1s, confirm: {times: 3, over: 600ms}, budget: 1000000}
+  startup_wait: 3s
+  metrics: 0.0.0.0:$PORT
+`
+
+// helm runs helm in the cluster, for the world's namespace, with values.
+func (w *world) helm(values, verb, release, chart string, args ...string) {
+	w.t.Helper()
+	helm, err := servers.BuildHelm()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	file := filepath.Join(w.t.TempDir(), "values.yaml")
+	if err := os.WriteFile(file, []byte(values), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	if chart, err = filepath.Abs(chart); err != nil {
+		w.t.Fatal(err)
+	}
+	w.Run(w.t, append([]string{helm, verb, release, chart, "--namespace", w.space, "--values", file}, args...)...)
+}
+
+// proved says whether the Secret that workloads mount has a value.
+func (w *world) proved(value string) func() error {
+	return func() error {
+		var s struct{ Data map[string]string }
+		if err := w.Get(w.path("secrets/llm-proved"), &s); err != nil {
+			return err
+		}
+		is, err := base64.StdEncoding.DecodeString(s.Data[variable])
+		return unless(err == nil && string(is) == value, "llm-proved has %q of %s", fingerprint(string(is)), variable)
+	}
+}
+
+// may asks the API server what the account of the release may do.
+func (w *world) may(verb, resource, name string) bool {
+	w.t.Helper()
+	text, err := w.Try(http.MethodPost, "/apis/authorization.k8s.io/v1/subjectaccessreviews", fmt.Sprintf(`
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+spec:
+  user: system:serviceaccount:%s:livekey
+  groups: [system:serviceaccounts, system:authenticated]
+  resourceAttributes: {namespace: %s, verb: %s, resource: %s, name: %q}
+`, w.space, w.space, verb, resource, name))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return strings.Contains(string(text), `"allowed":true`)
+}
+
+func TestTheChartLetsThroughWhatLives(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "the chart, installed by helm with no rights but its own, gates the rotation of a Secret")
+	old := w.newKey()
+	w.secret("llm", map[string]string{secretField: old})
+	port := strconv.FormatInt(20000+ports.Add(1), 10)
+	values := strings.NewReplacer("$MODE", "node", "$ISSUER", w.url, "$PORT", port).Replace(chartValues)
+	w.helm(values, "install", "livekey", chartDir, "--wait", "--timeout", patience.String())
+	if err := w.proved(old)(); err != nil {
+		t.Errorf("the pod is ready, and its key not there: %v", err)
+	}
+
+	dead := fakeissuer.NewAnthropicKey()
+	w.secret("llm", map[string]string{secretField: dead})
+	w.until("the dead key was tried", func() error { return unless(w.issuer.Calls(dead) > 0, "no call") })
+	w.during(2*time.Second, "with a dead candidate", w.proved(old))
+
+	next := w.newKey()
+	began := time.Now()
+	w.secret("llm", map[string]string{secretField: next})
+	w.until("the proved Secret has the next key", w.proved(next))
+	t.Logf("from the change of the Secret to the proved one: %s", time.Since(began).Round(time.Millisecond))
+
+	for _, tt := range []struct {
+		verb, resource, name string
+		want                 bool
+	}{
+		{"get", "secrets", "llm", true},
+		{"watch", "secrets", "llm", true},
+		{"patch", "secrets", "llm-proved", true},
+		{"patch", "secrets", "llm", false},
+		{"get", "secrets", "other", false},
+		{"list", "secrets", "", false},
+		{"create", "secrets", "", false},
+		{"delete", "secrets", "llm-proved", false},
+		{"get", "configmaps", "", false},
+		{"create", "pods", "", false},
+	} {
+		if w.may(tt.verb, tt.resource, tt.name) != tt.want {
+			t.Errorf("may %s %s %s: not %t", tt.verb, tt.resource, tt.name, tt.want)
+		}
+	}
+}
