@@ -250,7 +250,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"customer"},
-		at:        70314, length: 1814,
+		at:        70314, length: 1831,
 	},
 	{
 		id: "figma", baseURL: "https://api.figma.com",
@@ -258,7 +258,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"figd_", "figo_", "figp_", "figu_"},
 		pins:      []string{"user_id"},
-		at:        72129, length: 2231,
+		at:        72146, length: 2231,
 	},
 	{
 		id: "fireworks", baseURL: "https://api.fireworks.ai",
@@ -266,7 +266,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"fw_"},
 		pins:      []string{"account"},
-		at:        74361, length: 976,
+		at:        74378, length: 976,
 	},
 	{
 		id: "flyio", baseURL: "https://api.machines.dev",
@@ -274,7 +274,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"FlyV1 ", "fm1r_", "fm1a_", "fm2_", "fo1_"},
 		pins:      []string(nil),
-		at:        75338, length: 1863,
+		at:        75355, length: 1863,
 	},
 	{
 		id: "gemini", baseURL: "https://generativelanguage.googleapis.com",
@@ -282,7 +282,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"AIza"},
 		pins:      []string(nil),
-		at:        77202, length: 3998,
+		at:        77219, length: 3998,
 	},
 	{
 		id: "github", baseURL: "https://api.github.com",
@@ -290,7 +290,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
 		pins:      []string{"id"},
-		at:        81201, length: 4540,
+		at:        81218, length: 4540,
 	},
 	{
 		id: "gitlab", baseURL: "https://gitlab.com",
@@ -298,7 +298,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "glsoat-", "glffct-"},
 		pins:      []string{"user_id"},
-		at:        85742, length: 5514,
+		at:        85759, length: 5576,
 	},
 	{
 		id: "google-oauth-token", baseURL: "https://oauth2.googleapis.com",
@@ -306,7 +306,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ya29."},
 		pins:      []string{"client"},
-		at:        91257, length: 1505,
+		at:        91336, length: 1505,
 	},
 	{
 		id: "google-service-account", baseURL: "https://oauth2.googleapis.com",
@@ -314,7 +314,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"project"},
-		at:        92763, length: 2825,
+		at:        92842, length: 2825,
 	},
 	{
 		id: "grafana-cloud", baseURL: "https://grafana.com",
@@ -322,7 +322,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glc_"},
 		pins:      []string(nil),
-		at:        95589, length: 2472,
+		at:        95668, length: 2472,
 	},
 	{
 		id: "grafana-sa", baseURL: "own",
@@ -330,7 +330,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glsa_"},
 		pins:      []string{"org_id"},
-		at:        98062, length: 2055,
+		at:        98141, length: 2055,
 	},
 	{
 		id: "groq", baseURL: "https://api.groq.com/openai/v1",
@@ -338,7 +338,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"gsk_"},
 		pins:      []string(nil),
-		at:        100118, length: 1316,
+		at:        100197, length: 1316,
 	},
 	{
 		id: "heroku", baseURL: "https://api.heroku.com",
@@ -346,7 +346,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"HRKU-AA"},
 		pins:      []string{"id"},
-		at:        101435, length: 1921,
+		at:        101514, length: 1921,
 	},
 	{
 		id: "honeycomb", baseURL: "https://api.honeycomb.io",
@@ -354,7 +354,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"environment", "team"},
-		at:        103357, length: 1548,
+		at:        103436, length: 1548,
 	},
 	{
 		id: "hubspot", baseURL: "https://api.hubapi.com",
@@ -362,7 +362,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pat-na1-", "pat-na2-", "pat-eu1-", "pat-ap1-"},
 		pins:      []string{"account"},
-		at:        104906, length: 2398,
+		at:        104985, length: 2398,
 	},
 	{
 		id: "huggingface", baseURL: "https://huggingface.co",
@@ -370,7 +370,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hf_", "api_org_"},
 		pins:      []string{"account"},
-		at:        107305, length: 2178,
+		at:        107384, length: 2178,
 	},
 	{
 		id: "jwt", baseURL: "",
@@ -378,7 +378,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"audience", "issuer", "subject"},
-		at:        109484, length: 788,
+		at:        109563, length: 788,
 	},
 	{
 		id: "langfuse", baseURL: "https://cloud.langfuse.com",
@@ -386,7 +386,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk-lf-", "sk-lf-"},
 		pins:      []string{"project"},
-		at:        110273, length: 1817,
+		at:        110352, length: 1817,
 	},
 	{
 		id: "langsmith", baseURL: "https://api.smith.langchain.com",
@@ -394,7 +394,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lsv2_"},
 		pins:      []string(nil),
-		at:        112091, length: 1492,
+		at:        112170, length: 1492,
 	},
 	{
 		id: "launchdarkly", baseURL: "https://app.launchdarkly.com",
@@ -402,7 +402,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        113584, length: 2175,
+		at:        113663, length: 2175,
 	},
 	{
 		id: "linear", baseURL: "https://api.linear.app",
@@ -410,7 +410,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lin_api_", "lin_oauth_"},
 		pins:      []string{"organization", "user_id"},
-		at:        115760, length: 2086,
+		at:        115839, length: 2086,
 	},
 	{
 		id: "linode", baseURL: "https://api.linode.com/v4",
@@ -418,7 +418,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"username"},
-		at:        117847, length: 1487,
+		at:        117926, length: 1487,
 	},
 	{
 		id: "mailchimp", baseURL: "https://{{dc}}.api.mailchimp.com/3.0",
@@ -426,7 +426,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_id"},
-		at:        119335, length: 2108,
+		at:        119414, length: 2108,
 	},
 	{
 		id: "mailgun", baseURL: "https://api.mailgun.net",
@@ -434,7 +434,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        121444, length: 1605,
+		at:        121523, length: 1605,
 	},
 	{
 		id: "mapbox", baseURL: "https://api.mapbox.com",
@@ -442,7 +442,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk.eyJ", "sk.eyJ", "tk.eyJ"},
 		pins:      []string{"user"},
-		at:        123050, length: 1614,
+		at:        123129, length: 1614,
 	},
 	{
 		id: "mistral", baseURL: "https://{{site}}.mistral.ai/v1",
@@ -450,7 +450,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        124665, length: 1355,
+		at:        124744, length: 1355,
 	},
 	{
 		id: "mongodb", baseURL: "",
@@ -458,7 +458,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"mongodb://", "mongodb+srv://"},
 		pins:      []string(nil),
-		at:        126021, length: 3954,
+		at:        126100, length: 3954,
 	},
 	{
 		id: "mysql", baseURL: "",
@@ -466,7 +466,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"mysql://", "mariadb://"},
 		pins:      []string(nil),
-		at:        129976, length: 5867,
+		at:        130055, length: 5867,
 	},
 	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
@@ -474,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        135844, length: 1547,
+		at:        135923, length: 1461,
 	},
 	{
 		id: "newrelic-license", baseURL: "https://metric-api.newrelic.com",
@@ -482,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        137392, length: 1282,
+		at:        137385, length: 1282,
 	},
 	{
 		id: "newrelic-user", baseURL: "https://api.newrelic.com",
@@ -490,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"NRAK-"},
 		pins:      []string{"user_id"},
-		at:        138675, length: 1815,
+		at:        138668, length: 1815,
 	},
 	{
 		id: "notion", baseURL: "https://api.notion.com",
@@ -498,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ntn_"},
 		pins:      []string{"bot"},
-		at:        140491, length: 1723,
+		at:        140484, length: 1723,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -506,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        142215, length: 1461,
+		at:        142208, length: 1461,
 	},
 	{
 		id: "okta", baseURL: "own",
@@ -514,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        143677, length: 1640,
+		at:        143670, length: 1640,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -522,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        145318, length: 4049,
+		at:        145311, length: 4049,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -530,7 +530,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        149368, length: 2769,
+		at:        149361, length: 2769,
 	},
 	{
 		id: "opsgenie", baseURL: "https://api.opsgenie.com",
@@ -538,7 +538,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        152138, length: 2020,
+		at:        152131, length: 2020,
 	},
 	{
 		id: "pagerduty", baseURL: "https://api.pagerduty.com",
@@ -546,7 +546,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        154159, length: 2006,
+		at:        154152, length: 2006,
 	},
 	{
 		id: "paypal", baseURL: "https://api-m.paypal.com",
@@ -554,7 +554,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"app_id"},
-		at:        156166, length: 1844,
+		at:        156159, length: 1844,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -562,7 +562,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        158011, length: 834,
+		at:        158004, length: 834,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -570,7 +570,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        158846, length: 1930,
+		at:        158839, length: 1930,
 	},
 	{
 		id: "postgres", baseURL: "",
@@ -578,7 +578,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"postgres://", "postgresql://"},
 		pins:      []string{"database"},
-		at:        160777, length: 4541,
+		at:        160770, length: 4541,
 	},
 	{
 		id: "postmark-account", baseURL: "https://api.postmarkapp.com",
@@ -586,7 +586,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        165319, length: 1429,
+		at:        165312, length: 1429,
 	},
 	{
 		id: "postmark", baseURL: "https://api.postmarkapp.com",
@@ -594,7 +594,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"server_id"},
-		at:        166749, length: 1550,
+		at:        166742, length: 1550,
 	},
 	{
 		id: "redis", baseURL: "",
@@ -602,7 +602,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"redis://", "rediss://", "valkey://", "valkeys://"},
 		pins:      []string(nil),
-		at:        168300, length: 4325,
+		at:        168293, length: 4325,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -610,7 +610,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        172626, length: 1435,
+		at:        172619, length: 1435,
 	},
 	{
 		id: "resend", baseURL: "https://api.resend.com",
@@ -618,7 +618,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"re_"},
 		pins:      []string(nil),
-		at:        174062, length: 2278,
+		at:        174055, length: 2278,
 	},
 	{
 		id: "sendgrid", baseURL: "https://api.sendgrid.com",
@@ -626,7 +626,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"SG."},
 		pins:      []string(nil),
-		at:        176341, length: 1996,
+		at:        176334, length: 1996,
 	},
 	{
 		id: "sentry", baseURL: "https://sentry.io",
@@ -634,7 +634,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sntrys_", "sntryu_"},
 		pins:      []string{"organization", "user_id"},
-		at:        178338, length: 2073,
+		at:        178331, length: 2073,
 	},
 	{
 		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
@@ -642,7 +642,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
 		pins:      []string(nil),
-		at:        180412, length: 2115,
+		at:        180405, length: 2115,
 	},
 	{
 		id: "slack-webhook", baseURL: "https://hooks.slack.com",
@@ -650,7 +650,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"https://hooks.slack.com/"},
 		pins:      []string(nil),
-		at:        182528, length: 2478,
+		at:        182521, length: 2478,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -658,7 +658,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-"},
 		pins:      []string{"team_id", "user_id"},
-		at:        185007, length: 5291,
+		at:        185000, length: 5291,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -666,7 +666,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        190299, length: 2163,
+		at:        190292, length: 2171,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -674,7 +674,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        192463, length: 1360,
+		at:        192464, length: 1360,
 	},
 	{
 		id: "square", baseURL: "https://connect.squareup.com",
@@ -682,7 +682,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sq0atp-"},
 		pins:      []string{"client_id", "merchant_id"},
-		at:        193824, length: 2157,
+		at:        193825, length: 2157,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -690,7 +690,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        195982, length: 4169,
+		at:        195983, length: 4169,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -698,7 +698,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        200152, length: 1104,
+		at:        200153, length: 1104,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -706,7 +706,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        201257, length: 1545,
+		at:        201258, length: 1545,
 	},
 	{
 		id: "telegram-bot", baseURL: "https://api.telegram.org",
@@ -714,7 +714,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        202803, length: 1564,
+		at:        202804, length: 1564,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -722,7 +722,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        204368, length: 1959,
+		at:        204369, length: 1959,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -730,7 +730,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        206328, length: 1130,
+		at:        206329, length: 1130,
 	},
 	{
 		id: "twilio-api-key", baseURL: "https://verify.twilio.com",
@@ -738,7 +738,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        207459, length: 2109,
+		at:        207460, length: 2109,
 	},
 	{
 		id: "twilio", baseURL: "https://api.twilio.com",
@@ -746,7 +746,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_sid_end"},
-		at:        209569, length: 2737,
+		at:        209570, length: 2737,
 	},
 	{
 		id: "vault", baseURL: "own",
@@ -754,7 +754,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hvs.", "hvb.", "hvr."},
 		pins:      []string{"entity", "namespace"},
-		at:        212307, length: 4401,
+		at:        212308, length: 4401,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -762,7 +762,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        216709, length: 977,
+		at:        216710, length: 977,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -770,7 +770,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        217687, length: 2270,
+		at:        217688, length: 2270,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -778,7 +778,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        219958, length: 1141,
+		at:        219959, length: 1141,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -786,7 +786,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        221100, length: 1597,
+		at:        221101, length: 1597,
 	},
 	{
 		id: "x509", baseURL: "",
@@ -794,7 +794,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"subject"},
-		at:        222698, length: 1420,
+		at:        222699, length: 1420,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -802,6 +802,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        224119, length: 2834,
+		at:        224120, length: 2932,
 	},
 }
