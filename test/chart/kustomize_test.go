@@ -3,7 +3,6 @@ package chart
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -111,10 +110,8 @@ func app(t *testing.T, args ...string) string {
 	t.Helper()
 	need.All(t, "the sidecar of the chart")
 	dir := t.TempDir()
-	for from, to := range map[string]string{"testdata/app": dir, chartDir: filepath.Join(dir, "charts/livekey")} {
-		if err := os.CopyFS(to, os.DirFS(from)); err != nil {
-			t.Fatal(err)
-		}
+	if err := App(dir); err != nil {
+		t.Fatal(err)
 	}
 	values := "livekey:\n  " + strings.ReplaceAll(read(t, ci("sidecar")), "\n", "\n  ")
 	args = append([]string{"template", "app", dir, "--namespace", "shop", "--values", write(t, "values.yaml", values)}, args...)

@@ -1,5 +1,6 @@
-// Package chart holds what deploy/ has for a cluster against helm, kustomize, the schemas of the
-// API and promtool. Nothing here needs a cluster.
+// The tests hold what deploy/ has for a cluster against helm, kustomize, the schemas of the API
+// and promtool. Nothing here needs a cluster.
+
 package chart
 
 import (

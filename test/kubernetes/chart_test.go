@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/livekey/livekey/internal/fakeissuer"
+	"github.com/livekey/livekey/test/chart"
 	"github.com/livekey/livekey/test/servers"
 )
 
@@ -39,8 +40,8 @@ config:
   metrics: 0.0.0.0:$PORT
 `
 
-// helm runs helm in the cluster, for the world's namespace, with values.
-func (w *world) helm(values, verb, release, chart string, args ...string) {
+// helm runs helm in the cluster, for the world's namespace, with values; it returns what helm prints.
+func (w *world) helm(values, verb, release, chart string, args ...string) string {
 	w.t.Helper()
 	helm, err := servers.BuildHelm()
 	if err != nil {
@@ -53,7 +54,7 @@ func (w *world) helm(values, verb, release, chart string, args ...string) {
 	if chart, err = filepath.Abs(chart); err != nil {
 		w.t.Fatal(err)
 	}
-	w.Run(w.t, append([]string{helm, verb, release, chart, "--namespace", w.space, "--values", file}, args...)...)
+	return w.Run(w.t, append([]string{helm, verb, release, chart, "--namespace", w.space, "--values", file}, args...)...)
 }
 
 // proved says whether the Secret that workloads mount has a value.
@@ -127,4 +128,75 @@ func TestTheChartLetsThroughWhatLives(t *testing.T) {
 			t.Errorf("may %s %s %s: not %t", tt.verb, tt.resource, tt.name, tt.want)
 		}
 	}
+}
+
+// sidecarValues are those of the chart of an app that has livekey as a dependency.
+const sidecarValues = `
+livekey:
+  mode: sidecar
+  image: {repository: localhost/livekey, tag: dev, pullPolicy: Never}
+  config:
+    sources: {file: {path: /etc/livekey/keys}}
+    keys: {ANTHROPIC_API_KEY: {from: "file://anthropic", provider: anthropic, base_url: $ISSUER}}
+    sinks:
+      app: {kind: directory, path: /run/livekey/keys, require_tmpfs: true, allow_unsafe_dir: true, keys: all}
+    policy: {refresh: 200ms, probe: 1s, confirm: {times: 3, over: 600ms}, budget: 1000000}
+    startup_wait: 3s
+    metrics: 0.0.0.0:$PORT
+  volumes: [{name: llm, secret: {secretName: llm}}]
+  volumeMounts: [{name: llm, mountPath: /etc/livekey/keys, readOnly: true}]
+`
+
+// What the chart gives another chart runs as it is rendered: the test puts in an app that there is,
+// and the network that pods of this cluster have.
+func TestTheSidecarOfTheChartStartsBeforeItsApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "the sidecar that the chart renders holds the app back until its keys are proved")
+	dir := t.TempDir()
+	if err := chart.App(dir); err != nil {
+		t.Fatal(err)
+	}
+	p := &pod{world: w, name: "app", port: strconv.FormatInt(20000+ports.Add(1), 10)}
+	values := strings.NewReplacer("$ISSUER", w.url, "$PORT", p.port).Replace(sidecarValues)
+	rendered := edited(t, w.helm(values, "template", p.name, dir),
+		"image: example.com/app:1.0", "image: localhost/app:dev\n          imagePullPolicy: Never\n          args: [-file, /run/livekey/keys, -issuer, "+strconv.Quote(w.url)+"]",
+		"automountServiceAccountToken: false", "automountServiceAccountToken: false\n      hostNetwork: true")
+
+	dead, live := fakeissuer.NewAnthropicKey(), w.newKey()
+	w.secret("llm", map[string]string{secretField: dead})
+	for _, object := range strings.Split(rendered, "\n---\n") {
+		of := "/apis/apps/v1/namespaces/" + w.space + "/deployments"
+		if strings.Contains(object, "\nkind: ConfigMap\n") {
+			of = w.path("configmaps")
+		}
+		w.Must(t, http.MethodPost, of, object)
+	}
+	p.name = w.podOf("app")
+	w.until("the sidecar asked the issuer", func() error { return unless(w.issuer.Calls(dead) > 0, "no call") })
+	w.during(2*time.Second, "an app with a dead key", func() error { return unless(len(p.said()) == 0, "it has started") })
+
+	w.secret("llm", map[string]string{secretField: live})
+	w.until("the app has the key that lives", p.saw(live))
+	w.until("the sidecar is ready", p.ready("livekey"))
+	if p.restarts("livekey") != 0 || p.restarts("app") != 0 {
+		t.Error("a container had to be started again")
+	}
+}
+
+// podOf is the name of the one pod with this label app.
+func (w *world) podOf(app string) (name string) {
+	w.t.Helper()
+	w.until("there is a pod of "+app, func() error {
+		var found struct {
+			Items []struct{ Metadata struct{ Name string } }
+		}
+		if err := w.Get(w.path("pods?labelSelector=app%3D"+app), &found); err != nil {
+			return err
+		}
+		if len(found.Items) == 1 {
+			name = found.Items[0].Metadata.Name
+		}
+		return unless(name != "", "there are %d", len(found.Items))
+	})
+	return name
 }
