@@ -18,6 +18,9 @@ import (
 // removeLeftover takes away what a sink that is no longer configured wrote at
 // path, if it still carries livekey's marker. What is not there is no error.
 func removeLeftover(ctx context.Context, path string) error {
+	if !filepath.IsAbs(path) { // of a cluster that the config no longer tells how to reach
+		return fmt.Errorf("%s stays: take its entries away with kubectl, those that its annotation livekey.dev/variables names", path)
+	}
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

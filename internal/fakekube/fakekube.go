@@ -115,7 +115,7 @@ func (s *Server) Forbid(verb string, forbidden bool) { s.set(func() { s.forbids[
 // Forget compacts: no watch can go on from a version before now.
 func (s *Server) Forget() { s.set(func() { s.version++; s.oldest = s.version }) }
 
-// Calls is how often a verb was asked for.
+// Calls is how often a verb was asked for; "watch anew" is to watch from no version on.
 func (s *Server) Calls(verb string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,6 +160,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.calls[verb]++
+	if verb == "watch" && r.URL.Query().Get("resourceVersion") == "" {
+		s.calls["watch anew"]++
+	}
 	token, forbidden := s.token, s.forbids[verb]
 	s.mu.Unlock()
 	switch {

@@ -100,7 +100,9 @@ func TestWhoIsNoKubernetesSaysNothingAboutASecret(t *testing.T) {
 		"no base64": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"data":{"A":"` + canary + `"}}`))
 		},
-		"more than an object": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 4<<20)) },
+		"more than an object": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"type":"` + strings.Repeat("x", 4<<20) + `"}`))
+		},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			h := httptest.NewServer(answer)

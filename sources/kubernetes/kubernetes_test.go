@@ -159,6 +159,7 @@ func TestABusyServerIsLeftAlone(t *testing.T) {
 func TestAWatchGoesOn(t *testing.T) {
 	for rule, c := range map[string]struct {
 		breaks, mends func(s *fakekube.Server, h *httptest.Server)
+		anew          int // how often it begins without a version
 	}{
 		"after its version was forgotten and the Secret was taken away meanwhile": {
 			func(s *fakekube.Server, h *httptest.Server) {
@@ -168,6 +169,7 @@ func TestAWatchGoesOn(t *testing.T) {
 				s.Forget()
 			},
 			func(s *fakekube.Server, _ *httptest.Server) { s.Forbid("watch", false) },
+			2,
 		},
 		"after it was forbidden": {
 			func(s *fakekube.Server, h *httptest.Server) {
@@ -176,10 +178,12 @@ func TestAWatchGoesOn(t *testing.T) {
 				s.Put("llm", nil, "kubectl")
 			},
 			func(s *fakekube.Server, _ *httptest.Server) { s.Forbid("watch", false) },
+			1,
 		},
 		"after the connection was cut": {
 			func(_ *fakekube.Server, h *httptest.Server) { h.CloseClientConnections() },
 			func(s *fakekube.Server, _ *httptest.Server) { s.Put("llm", nil, "kubectl") },
+			1,
 		},
 	} {
 		t.Run(rule, func(t *testing.T) {
@@ -206,6 +210,12 @@ func TestAWatchGoesOn(t *testing.T) {
 			c.breaks(s, h)
 			c.mends(s, h)
 			hears("what happened meanwhile")
+			for end := time.Now().Add(10 * time.Second); s.Calls("watch anew") < c.anew && time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond)
+			}
+			if n := s.Calls("watch anew"); n != c.anew {
+				t.Errorf("it began %d times without a version, want %d", n, c.anew)
+			}
 		})
 	}
 }
