@@ -25,6 +25,7 @@ type byPrefix struct {
 
 	mu       sync.Mutex
 	checkers map[string]validator.Checker // by provider, of those that a value named, all with addresses of their own
+	chosen   string                       // the provider of the value that was seen last; "": of no value yet
 }
 
 func newByPrefix(c *catalog.Catalog, client *http.Client) *byPrefix {
@@ -34,7 +35,11 @@ func newByPrefix(c *catalog.Catalog, client *http.Client) *byPrefix {
 // Choose returns the checker of m's issuer, or one that asks nobody if no prefix tells.
 func (b *byPrefix) Choose(m proof.Material) validator.Checker {
 	for _, v := range m.Parts {
-		if c := b.of(b.catalog.ResolveValue(v)); c != nil {
+		id := b.catalog.ResolveValue(v)
+		if c := b.of(id); c != nil {
+			b.mu.Lock()
+			b.chosen = id
+			b.mu.Unlock()
 			return c
 		}
 	}
@@ -63,6 +68,13 @@ func (b *byPrefix) of(id string) validator.Checker {
 
 func (b *byPrefix) Check(ctx context.Context, m proof.Material) key.Verdict {
 	return b.Choose(m).Check(ctx, m)
+}
+
+// issuer is the provider of the value that was seen last; "" if it had none.
+func (b *byPrefix) issuer() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.chosen
 }
 
 // stranger checks a value whose issuer nobody named. It asks nobody.

@@ -86,8 +86,12 @@ func (x examiner) examine(ctx context.Context, k engine.Key) (report.Checked, co
 	if listing != nil && v.ExpiresAt.IsZero() {
 		v.ExpiresAt = listing.ExpiresAt
 	}
+	provider := k.Provider
+	if b, ok := k.Checker.(*byPrefix); ok {
+		provider = b.issuer()
+	}
 	return report.Checked{
-		Name: k.Name, Provider: k.Provider, Outcome: v.Outcome, Reason: v.Reason, Detail: detail,
+		Name: k.Name, Provider: provider, Outcome: v.Outcome, Reason: v.Reason, Detail: detail,
 		HTTPStatus: v.HTTPStatus, RequestID: v.RequestID, CheckedAt: v.CheckedAt, ExpiresAt: v.ExpiresAt, Identity: listing.Add(v.Identity), Limits: v.Limits,
 	}, c
 }

@@ -123,7 +123,7 @@ func (a *app) printProvider(i catalog.Info) error {
 		"parts", parts(i),
 		"variables", strings.Join(i.Variables, " "), "prefixes", strings.Join(i.Prefixes, " "),
 		"kinds of key", strings.Join(sent, "; "), "never sent", strings.Join(i.NeverSent, "; "), "owner told by", strings.Join(i.Pins, ", "),
-		"cost of a probe", i.Cost, "asked by consent", i.OptIn, "or elsewhere", i.Elsewhere, "confidence", i.Confidence,
+		"cost of a probe", i.Cost, "asked by consent", i.OptIn, "if refused", i.Elsewhere, "confidence", i.Confidence,
 	}
 	for _, p := range i.Params {
 		text := p.Help
@@ -133,7 +133,7 @@ func (a *app) printProvider(i catalog.Info) error {
 		if p.Required {
 			text += " (required)"
 		}
-		pairs = append(pairs, "with: "+p.Name, text, "or elsewhere", p.Elsewhere)
+		pairs = append(pairs, "with: "+p.Name, text, "if refused", p.Elsewhere)
 	}
 	for _, e := range i.Evidence {
 		pairs = append(pairs, "evidence", e)

@@ -183,7 +183,7 @@ func (p *Provider) untried(seen map[string]bool) (all []string) {
 	add := func(r *rule, of string) {
 		if about := r.about(); !seen[about] {
 			seen[about] = true
-			all = append(all, fmt.Sprintf("%s: status %d, %s/%s %s", of, r.Status, r.Outcome, r.Reason, r.Detail))
+			all = append(all, strings.TrimSpace(fmt.Sprintf("%s: status %d, %s/%s %s", of, r.Status, r.Outcome, r.Reason, r.Detail)))
 		}
 	}
 	for _, class := range p.classes {
