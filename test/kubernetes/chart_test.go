@@ -164,7 +164,7 @@ func TestTheSidecarOfTheChartStartsBeforeItsApp(t *testing.T) {
 
 	dead, live := fakeissuer.NewAnthropicKey(), w.newKey()
 	w.secret("llm", map[string]string{secretField: dead})
-	for _, object := range strings.Split(rendered, "\n---\n") {
+	for object := range strings.SplitSeq(rendered, "\n---\n") {
 		of := "/apis/apps/v1/namespaces/" + w.space + "/deployments"
 		if strings.Contains(object, "\nkind: ConfigMap\n") {
 			of = w.path("configmaps")
