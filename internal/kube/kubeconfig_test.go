@@ -154,7 +154,7 @@ func TestAKubeconfigThatWasReplacedIsReadAgain(t *testing.T) {
 func TestThePodsOwnAccountIsMissed(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	t.Setenv("KUBECONFIG", "")
-	t.Setenv("HOME", "")
+	t.Setenv("HOME", t.TempDir())
 	if _, err := get(t, kube.New(kube.Config{}, nil)); err == nil || !strings.Contains(err.Error(), "say kubeconfig") {
 		t.Errorf("%v", err)
 	}

@@ -68,8 +68,9 @@ func (c Config) kubeconfig() string {
 	if os.Getenv("KUBERNETES_SERVICE_HOST") != "" && c.Context == "" {
 		return ""
 	}
-	paths := filepath.SplitList(os.Getenv("KUBECONFIG"))
-	if home, err := os.UserHomeDir(); err == nil && len(paths) == 0 {
+	said := filepath.SplitList(os.Getenv("KUBECONFIG"))
+	paths := said
+	if home, err := os.UserHomeDir(); err == nil && len(said) == 0 {
 		paths = []string{filepath.Join(home, ".kube", "config")}
 	}
 	for _, path := range paths {
@@ -77,7 +78,7 @@ func (c Config) kubeconfig() string {
 			return path
 		}
 	}
-	return strings.Join(paths[:min(1, len(paths))], "") // reading it says what is wrong
+	return strings.Join(said[:min(1, len(said))], "") // reading it says what is wrong
 }
 
 func inCluster() (target, error) {

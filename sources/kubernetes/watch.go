@@ -48,7 +48,7 @@ func (s *Source) follow(ctx context.Context, loc key.Location, changed func()) {
 		err := s.watch(ctx, loc, version, func(e kube.Event) {
 			version = e.Metadata.ResourceVersion
 			if failures > 0 {
-				s.env.Log.InfoContext(ctx, "secret watched again", "source", s.env.Name, "location", loc.String())
+				s.env.Log.InfoContext(ctx, "secret watched again", "location", loc.String())
 			}
 			failures = 0
 			if e.Type != kube.Bookmark {
@@ -65,7 +65,7 @@ func (s *Source) follow(ctx context.Context, loc key.Location, changed func()) {
 			continue
 		}
 		if failures == 0 && err != nil && !errors.Is(err, kube.ErrGone) {
-			s.env.Log.WarnContext(ctx, "secret not watched, polled only", "source", s.env.Name, "location", loc.String(), "err", err)
+			s.env.Log.WarnContext(ctx, "secret not watched, polled only", "location", loc.String(), "err", err)
 		}
 		wait := schedule.Backoff(failures, retryFirst, retryLimit, rand.Float64()) // #nosec G404 -- spreads load
 		failures++
