@@ -14,7 +14,7 @@ import (
 
 func (a *app) config() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check, show, describe or write the configuration"}
-	cmd.AddCommand(a.configCheck(), a.configShow(), a.configSchema(), a.configInit(), a.configSystemd())
+	cmd.AddCommand(a.configCheck(), a.configShow(), a.configSchema(), a.configInit(), a.configImport(), a.configSystemd())
 	group(cmd)
 	return cmd
 }

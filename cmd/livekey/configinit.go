@@ -90,6 +90,7 @@ func (a *app) writeFirst(ctx context.Context, c firstConfig) error {
 	}
 	text := i.text()
 	if err := sound(path, text, a); err != nil {
+		a.note("nothing was written, because these answers make no good config:")
 		return err
 	}
 	if err := isNew(path); err != nil {
@@ -139,14 +140,14 @@ func (i *interview) text() string {
 	return i.config.String()
 }
 
-// sound holds a config that is to be written against what reads one.
+// sound holds a config that was made for somebody against what reads one.
 func sound(path, text string, a *app) error {
 	cfg, err := config.Read(path, []byte(text), kinds())
 	if err == nil {
 		_, err = assemble(cfg, a.quiet(), knowsNothing)
 	}
 	if err != nil {
-		return asUsage(fmt.Errorf("nothing was written: the answers make no good config:\n%w", err))
+		return asUsage(err)
 	}
 	return nil
 }

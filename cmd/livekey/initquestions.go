@@ -136,7 +136,8 @@ func (i *interview) askVariables(ctx context.Context) error {
 // plannedKey is a key of the config, with what its comment says.
 type plannedKey struct {
 	subjectKey
-	notes []string
+	notes        []string
+	trim, base64 bool
 }
 
 func (k plannedKey) entry() draft.Entry {
@@ -146,6 +147,12 @@ func (k plannedKey) entry() draft.Entry {
 		e.Set("provider", draft.Text(k.provider))
 	} else {
 		e.Notes = append(e.Notes, "No provider is known by this name: a prefix of the value may tell. Where nobody", "can prove the key, write provider: none.")
+	}
+	if k.trim {
+		e.Set("trim", "true")
+	}
+	if k.base64 {
+		e.Set("format", "base64")
 	}
 	if k.baseURL != "" {
 		e.Set("base_url", draft.Text(k.baseURL))
@@ -219,7 +226,7 @@ func planned(names, notes []string, ref func(string) key.Ref) ([]plannedKey, err
 	}
 	var all []plannedKey
 	for _, k := range found {
-		all = append(all, plannedKey{k, slices.Clone(notes)})
+		all = append(all, plannedKey{subjectKey: k, notes: slices.Clone(notes)})
 	}
 	return all, nil
 }
@@ -264,7 +271,7 @@ func (i *interview) asFound(folder string) ([]plannedKey, error) {
 		if f.places == nil {
 			notes[0] = "Found in the environment of livekey config init. A service has another one."
 		}
-		keys = append(keys, plannedKey{k, notes})
+		keys = append(keys, plannedKey{subjectKey: k, notes: notes})
 	}
 	rest, err := i.inFolder(folder, others)
 	return append(keys, rest...), err
