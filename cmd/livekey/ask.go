@@ -16,7 +16,7 @@ import (
 // asker asks a person at a terminal, one line at a time. Where nobody is to be asked, each
 // answer is its default.
 type asker struct {
-	in *bufio.Reader // nil: nobody is asked
+	in *bufio.Reader // nil: nobody is asked, and nothing is told
 	to ui.Printer
 }
 
@@ -25,7 +25,7 @@ type asker struct {
 func (a *app) asker(asks bool) *asker {
 	f, isFile := a.in.(*os.File)
 	if !asks || !isFile || !ui.IsTerminal(f) {
-		return &asker{to: ui.Printer{Out: io.Discard}}
+		return &asker{}
 	}
 	q := &asker{in: bufio.NewReader(f), to: a.err}
 	if !ui.IsTerminal(q.to.Out) {
@@ -39,12 +39,18 @@ func (q *asker) asks() bool { return q.in != nil }
 
 // tell prints a paragraph.
 func (q *asker) tell(format string, args ...any) {
-	_, _ = io.WriteString(q.to.Out, q.to.Wrap(ui.Plain, "", "  ", fmt.Sprintf(format, args...)))
+	q.print(ui.Plain, "", "  ", fmt.Sprintf(format, args...))
+}
+
+func (q *asker) print(style ui.Style, first, rest, text string) {
+	if q.asks() {
+		_, _ = io.WriteString(q.to.Out, q.to.Wrap(style, first, rest, text))
+	}
 }
 
 // item prints a line of a list.
 func (q *asker) item(format string, args ...any) {
-	_, _ = io.WriteString(q.to.Out, q.to.Wrap(ui.Plain, "  ", "    ", fmt.Sprintf(format, args...)))
+	q.print(ui.Plain, "  ", "    ", fmt.Sprintf(format, args...))
 }
 
 // errNoAnswer is the end of what is typed, before every question was answered.
@@ -114,13 +120,13 @@ type choice struct {
 // choose asks for one of all, by its number; the word of the one that is taken.
 func (q *asker) choose(ctx context.Context, question string, all []choice, fallback string) (string, error) {
 	q.tell("")
-	_, _ = io.WriteString(q.to.Out, q.to.Wrap(ui.Title, "", "  ", question))
+	q.print(ui.Title, "", "  ", question)
 	at := 0
 	for i, c := range all {
 		if c.word == fallback {
 			at = i
 		}
-		_, _ = io.WriteString(q.to.Out, q.to.Wrap(ui.Plain, fmt.Sprintf("%3d  ", i+1), "     ", c.text))
+		q.print(ui.Plain, fmt.Sprintf("%3d  ", i+1), "     ", c.text)
 	}
 	_, err := q.answer(ctx, "Which?", strconv.Itoa(at+1), func(answer string) error {
 		n, err := strconv.Atoi(answer)

@@ -92,7 +92,11 @@ func (a *app) configSchema() *cobra.Command {
 		Short: "The JSON Schema with which an editor completes and checks a config",
 		Args:  expects(0, 0, "nothing"),
 		RunE: act(func(context.Context, []string) error {
-			_, err := a.out.Out.Write(configs.Schema)
+			schema, err := configs.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Out.Write(schema)
 			return err
 		}),
 	}

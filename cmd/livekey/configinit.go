@@ -96,13 +96,14 @@ func (a *app) writeFirst(ctx context.Context, c firstConfig) error {
 	if err := isNew(path); err != nil {
 		return err
 	}
+	start := startLines(path, a.configFile, asInstalled(path))
 	if err := writeConfig(path, text); err != nil {
 		return err
 	}
 	if err := a.say("wrote %s", path); err != nil {
 		return err
 	}
-	return a.proveFirst(ctx, path, i)
+	return a.proveFirst(ctx, path, i, start)
 }
 
 // look finds what there is, in the env files alone where some are named.
@@ -202,7 +203,7 @@ func configAttr(path string) atomicfile.Attr {
 }
 
 // proveFirst proves the keys of a config that was just written, and says how to start it.
-func (a *app) proveFirst(ctx context.Context, path string, i *interview) error {
+func (a *app) proveFirst(ctx context.Context, path string, i *interview, start []string) error {
 	prove := "yes"
 	var err error
 	if i.asks() {
@@ -232,7 +233,7 @@ func (a *app) proveFirst(ctx context.Context, path string, i *interview) error {
 	if err := a.print("\nstart it with\n"); err != nil {
 		return err
 	}
-	for _, line := range startLines(path, a.configFile) {
+	for _, line := range start {
 		if err := a.print("  " + line + "\n"); err != nil { // unbroken: somebody copies it
 			return err
 		}
@@ -240,9 +241,14 @@ func (a *app) proveFirst(ctx context.Context, path string, i *interview) error {
 	return exit(lives)
 }
 
-// startLines are the two commands that start livekey with the config at path.
-func startLines(path, named string) []string {
-	if strings.HasPrefix(path, sandbox.ConfigFolder+"/") && named == "" {
+// startLines are the two commands that start livekey with the config at path. A package has
+// enabled the service already, which then runs with the config that it brought.
+func startLines(path, named string, installed bool) []string {
+	switch {
+	case !strings.HasPrefix(path, sandbox.ConfigFolder+"/") || named != "":
+	case installed:
+		return []string{"systemctl reload-or-restart livekey", "livekey wait app"}
+	default:
 		return []string{"systemctl enable --now livekey", "livekey wait app"}
 	}
 	flag := ""

@@ -92,7 +92,11 @@ func TestTheSchemaKnowsEveryKind(t *testing.T) {
 	var schema struct {
 		Properties map[string]struct{ Properties map[string]any }
 	}
-	if err := json.Unmarshal(configs.Schema, &schema); err != nil {
+	text, err := configs.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
 		t.Fatal(err)
 	}
 	of := func(section string) []string { return sorted(schema.Properties[section].Properties) }

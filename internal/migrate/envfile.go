@@ -38,15 +38,16 @@ type assigned struct {
 // texts of its own; other is whether it has lines of another form.
 func assignments(pieces []piece) (all []assigned, literals []string, other bool) {
 	for _, line := range lines(pieces) {
-		text := ""
+		var before strings.Builder
 		var values []value
 		for _, p := range line {
 			if p.value != nil {
 				values = append(values, *p.value)
 			} else if len(values) == 0 {
-				text += p.text
+				before.WriteString(p.text)
 			}
 		}
+		text := before.String()
 		switch m := opened.FindStringSubmatch(text); {
 		case len(values) == 1 && m != nil && strings.TrimSpace(after(line)) == m[2]:
 			all = append(all, assigned{m[1], values[0]})

@@ -110,7 +110,7 @@ EOT
 	}
 	want := []string{
 		"3 auto_auth.method.config.remove_secret_id_file_after_reading", "9 vault.tls_skip_verify", "10 vault.retry", "11 vault.surprise",
-		"13 template: M", "13 template", "16 template", "21 template.perms", "22 template.command", "23 template.backup",
+		"13 template: M", "13 template", "17 template", "21 template.perms", "22 template.command", "23 template.backup",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

@@ -24,16 +24,16 @@ func (r *reader) contents(t *node) ([]piece, bool) {
 		r.leave(line, t.path("source"), "the template is in a file of its own: put its text into contents, and import again")
 		return nil, false
 	}
-	text, line := t.field("contents")
-	if text == "" {
+	c := t.block("contents")
+	if !c.scalar || c.text == "" {
 		r.leave(t.line, t.path("contents"), "there is none")
 		return nil, false
 	}
-	if !strings.Contains(text, left) {
-		r.leave(line, t.path("contents"), "no key is in it")
+	if !strings.Contains(c.text, left) {
+		r.leave(c.line, t.path("contents"), "no key is in it")
 		return nil, false
 	}
-	return r.readTemplate(text, left, right, line), true
+	return r.readTemplate(c.text, left, right, c.first), true
 }
 
 // template reads a block that writes one file.
@@ -57,7 +57,8 @@ func (r *reader) template(t *node) {
 	switch {
 	case len(all) > 0:
 		e.Fields = append([]draft.Field{
-			{Name: "kind", Value: "env_file"}, {Name: "path", Value: draft.Text(path)},
+			{Name: "kind", Value: "env_file"},
+			{Name: "path", Value: draft.Text(path)},
 			{Name: "dialect", Value: "systemd", Note: "or docker, dotenv, shell: who reads it"},
 			{Name: "adopt", Value: "true", Note: "takes over the file that is there"},
 		}, e.Fields...)

@@ -20,6 +20,7 @@ type node struct {
 	line   int
 	scalar bool
 	text   string  // of a scalar
+	first  int     // the line that a scalar's text begins in
 	items  []*node // of a block, or of a list, where they have no name
 	seen   bool
 }
@@ -51,8 +52,7 @@ func parse(text []byte) (_ *node, err error) {
 	}
 	f, err := parser.ParseDontErrorOnDuplicateKeys(text)
 	if err != nil {
-		var at *parser.PosError
-		if errors.As(err, &at) {
+		if at, ok := errors.AsType[*parser.PosError](err); ok {
 			return nil, fmt.Errorf("read config: line %d is no HCL", at.Pos.Line)
 		}
 		return nil, errors.New("read config: it is no HCL")
@@ -83,7 +83,10 @@ func (n *node) fill(list *ast.ObjectList) {
 func (n *node) filled(v ast.Node) []*node {
 	switch v := v.(type) {
 	case *ast.LiteralType:
-		n.scalar, n.text = true, word(v.Token)
+		n.scalar, n.text, n.first = true, word(v.Token), v.Pos().Line
+		if v.Token.Type == token.HEREDOC {
+			n.first++
+		}
 	case *ast.ObjectType:
 		n.fill(v.List)
 	case *ast.ListType:

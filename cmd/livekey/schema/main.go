@@ -4,6 +4,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"os"
 
@@ -21,10 +23,28 @@ func main() {
 	}
 }
 
+// run writes the schema twice: for editors, and for the binary, of which it would be the
+// largest text.
 func run(reference, to string) error {
 	text, err := generate(reference)
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(to, text, atomicfile.Attr{Mode: 0o644, UID: -1, GID: -1})
+	var packed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	for path, content := range map[string][]byte{to: text, to + ".gz": packed.Bytes()} {
+		if err := atomicfile.Write(path, content, atomicfile.Attr{Mode: 0o644, UID: -1, GID: -1}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

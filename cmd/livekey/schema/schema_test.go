@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/livekey/livekey/configs"
 	"github.com/livekey/livekey/internal/config"
 )
 
@@ -29,6 +30,9 @@ func TestTheCommittedSchemaIsUpToDate(t *testing.T) {
 	got, err := os.ReadFile(committed)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("configs/livekey.schema.json is not what the code and configs/reference.yaml say (%v): go generate ./cmd/livekey", err)
+	}
+	if got, err := configs.Schema(); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("configs/livekey.schema.json.gz is not the same (%v): go generate ./cmd/livekey", err)
 	}
 }
 
