@@ -46,16 +46,34 @@ type ended struct {
 	FinishedAt time.Time
 }
 
-// pod creates a pod of pod.yaml, whose manifest and config the test may have edited, and the
-// Secret that it mounts; it returns without waiting.
+// reserve is a pod that has a name, and is not there yet.
+func (w *world) reserve() *pod {
+	n := ports.Add(1)
+	return &pod{world: w, name: fmt.Sprintf("app-%d", n), port: strconv.FormatInt(20000+n, 10)}
+}
+
+// create creates the pod of pod.yaml, whose manifest and config the test may have edited, and
+// the Secret that it mounts; it returns without waiting.
+func (p *pod) create(manifest, config string, fields map[string]string) {
+	p.t.Helper()
+	fill := strings.NewReplacer("$NAME", p.name, "$PORT", p.port, "$ISSUER", p.url)
+	p.secret(p.name, fields)
+	p.configMap(p.name, fill.Replace(config))
+	p.created = time.Now()
+	p.Must(p.t, http.MethodPost, p.path("pods"), fill.Replace(manifest))
+	p.t.Cleanup(func() {
+		if p.t.Failed() {
+			p.t.Log(p.story())
+		}
+		p.delete()
+	})
+}
+
+// pod creates a pod as create does.
 func (w *world) pod(manifest, config string, fields map[string]string) *pod {
 	w.t.Helper()
-	n := ports.Add(1)
-	p := &pod{world: w, name: fmt.Sprintf("app-%d", n), port: strconv.FormatInt(20000+n, 10)}
-	fill := strings.NewReplacer("$NAME", p.name, "$PORT", p.port, "$ISSUER", w.url)
-	w.secret(p.name, fields)
-	w.configMap(p.name, fill.Replace(config))
-	p.createdFrom(fill.Replace(manifest))
+	p := w.reserve()
+	p.create(manifest, config, fields)
 	return p
 }
 
@@ -65,16 +83,9 @@ func (w *world) podWith(value string) *pod {
 	return w.pod(podManifest, config, map[string]string{secretField: value})
 }
 
-func (p *pod) createdFrom(manifest string) {
-	p.t.Helper()
-	p.created = time.Now()
-	p.Must(p.t, http.MethodPost, p.path("pods"), manifest)
-	p.t.Cleanup(func() {
-		if p.t.Failed() {
-			p.t.Log(p.story())
-		}
-		_, _ = p.Try(http.MethodDelete, p.path("pods/"+p.name+"?gracePeriodSeconds=1"), "")
-	})
+// delete asks for the pod's end; that it is gone already is fine.
+func (p *pod) delete() {
+	_, _ = p.Try(http.MethodDelete, p.path("pods/"+p.name+"?gracePeriodSeconds=1"), "")
 }
 
 // containers are those that Kubernetes knows of now, by name.
@@ -186,17 +197,25 @@ func fingerprint(value string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// livekey runs a command of livekey's in its container, as its user, and fills into with
-// the JSON that it prints; its exit code tells no more than that.
-func (p *pod) livekey(into any, args ...string) {
+// exec runs a command of livekey's in its container, as its user, and returns what it
+// prints. Its exit code is no matter: it tells how keys are.
+func (p *pod) exec(args ...string) string {
 	p.t.Helper()
-	text, err := p.TryRun(append([]string{
-		"ctr", "tasks", "exec", "--exec-id", fmt.Sprint("test-", time.Now().UnixNano()), p.id("livekey"),
-		"/livekey", "--config", "/etc/livekey/livekey.yaml", "--output", "json",
+	out, _ := p.TryRun(append([]string{
+		"nsenter", "-t", p.pid("livekey"), "-m", "-p", "-n", "-S", "65532", "-G", "65532", "--",
+		"/livekey", "--config", "/etc/livekey/livekey.yaml",
 	}, args...)...)
-	if jsonErr := json.Unmarshal([]byte(text), into); jsonErr != nil {
-		p.t.Fatalf("livekey %s prints no JSON: %v: %v", strings.Join(args, " "), jsonErr, err)
+	return out
+}
+
+// livekey fills into with the JSON that a command prints.
+func (p *pod) livekey(into any, args ...string) error {
+	p.t.Helper()
+	text := p.exec(append([]string{"--output", "json"}, args...)...)
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return fmt.Errorf("livekey %s prints %q: %w", strings.Join(args, " "), text, err)
 	}
+	return nil
 }
 
 // id is containerd's name for a container that runs.
@@ -227,26 +246,40 @@ func (p *pod) kill(container string) {
 	p.Run(p.t, "/bin/kill", "-KILL", p.pid(container))
 }
 
+// opened says whether an alert is open.
+func (p *pod) opened(cause string) func() error {
+	return func() error {
+		open, err := p.alerts()
+		if err != nil {
+			return err
+		}
+		return unless(slices.Contains(open, cause), "of %s only %q is open", cause, open)
+	}
+}
+
+// closed says whether an alert is not open.
+func (p *pod) closed(cause string) func() error {
+	return func() error {
+		open, err := p.alerts()
+		if err != nil {
+			return err
+		}
+		return unless(!slices.Contains(open, cause), "%s is open", cause)
+	}
+}
+
 // alerts are the causes of the alerts that are open.
-func (p *pod) alerts() []string {
+func (p *pod) alerts() ([]string, error) {
 	p.t.Helper()
 	var status struct {
 		Alerts []struct{ Cause string }
 	}
-	p.livekey(&status, "status")
+	err := p.livekey(&status, "status")
 	var all []string
 	for _, a := range status.Alerts {
 		all = append(all, a.Cause)
 	}
-	return all
-}
-
-// opened says whether an alert is open.
-func (p *pod) opened(cause string) func() error {
-	return func() error {
-		open := p.alerts()
-		return unless(slices.Contains(open, cause), "of %s only %q is open", cause, open)
-	}
+	return all, err
 }
 
 // ready says whether Kubernetes holds a container for ready.

@@ -36,6 +36,7 @@ type line struct {
 func main() {
 	file := flag.String("file", "", "an env file, or a folder with a file for each variable")
 	issuer := flag.String("issuer", "", "URL that is called with each new key")
+	export := flag.Bool("export", false, "first put the keys into the environment, as many entry points do")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -44,10 +45,31 @@ func main() {
 		<-ctx.Done()
 		return
 	}
-	if err := follow(ctx, *file, *issuer); err != nil {
+	run := func() error { return follow(ctx, *file, *issuer) }
+	if *export {
+		run = func() error { return exported(*file, *issuer) }
+	}
+	if err := run(); err != nil {
 		say(line{Event: "failed", Problem: err.Error()})
 		os.Exit(1)
 	}
+}
+
+// exported becomes an app that was started with its keys in the environment.
+func exported(file, issuer string) error {
+	keys, err := read(file)
+	if err != nil {
+		return err
+	}
+	env := os.Environ()
+	for name, value := range keys {
+		env = append(env, name+"="+value)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(program, []string{program, "-file", file, "-issuer", issuer}, env)
 }
 
 func say(l line) {

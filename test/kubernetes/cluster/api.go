@@ -62,7 +62,7 @@ var contentTypes = map[string]string{
 // Try asks the API server as an administrator; body is YAML, empty for none. Safe for
 // concurrent use.
 func (c *Cluster) Try(method, path, body string) ([]byte, error) {
-	req, err := http.NewRequest(method, "https://"+apiAddress+path, strings.NewReader(body))
+	req, err := http.NewRequest(method, "https://"+API+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ const (
 const (
 	Node        = "n1"
 	NodeAddress = "192.0.2.2"
-	apiAddress  = "10.96.0.1:443"
+	API         = "10.96.0.1:443"
 	etcdAddress = "127.0.0.1:2379"
 	etcdPeers   = "127.0.0.1:2380"
 )

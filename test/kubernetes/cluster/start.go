@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/livekey/livekey/test/namespace"
@@ -59,7 +60,7 @@ clusters: [{name: test, cluster: {server: "https://%s", certificate-authority: %
 users: [{name: test, user: {token: %s}}]
 contexts: [{name: test, context: {cluster: test, user: test}}]
 current-context: test
-`, apiAddress, c.authority(), who)
+`, API, c.authority(), who)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(c.Path(filepath.Join(c.dir, name)), []byte(text), 0o600); err != nil {
@@ -71,6 +72,16 @@ current-context: test
 
 // authority is the certificate that the API server makes for itself, and its issuer's.
 func (c *Cluster) authority() string { return c.dir + "/pki/apiserver.crt" }
+
+// Authority is the certificate, in PEM, by which the API server is known.
+func (c *Cluster) Authority(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(c.Path(c.authority()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
 
 // startRuntime starts containerd and gives it the images.
 func (c *Cluster) startRuntime(archives []string) error {
@@ -99,7 +110,7 @@ func (c *Cluster) startControlPlane() error {
 	if err != nil {
 		return err
 	}
-	host, port, _ := strings.Cut(apiAddress, ":")
+	host, port, _ := strings.Cut(API, ":")
 	err = c.start("kube-apiserver", "--etcd-servers="+client,
 		"--bind-address=0.0.0.0", "--secure-port="+port, "--advertise-address="+NodeAddress,
 		"--service-cluster-ip-range="+host+"/16", "--cert-dir="+c.dir+"/pki",
