@@ -1,5 +1,6 @@
 // Package fakekube answers for Secrets as the API server of Kubernetes does: reads, watches
-// of one object, and server-side apply with owners of fields. It is for tests: what it holds
+// of one object, and server-side apply with owners of fields. Leases and Events are made, read
+// and replaced. It is for tests: what it holds
 // are made-up values.
 package fakekube
 
@@ -26,6 +27,9 @@ type Server struct {
 	oldest  int           // versions below are forgotten
 	changed chan struct{} // closed when something is new
 	calls   map[string]int
+
+	plain   map[string]map[string]any   // Leases and Events, by kind and name
+	written map[string][]map[string]any // by kind
 }
 
 // Namespace is the only one there is.
@@ -53,7 +57,7 @@ type event struct {
 func New() *Server {
 	return &Server{
 		forbids: map[string]bool{}, objects: map[string]*Object{}, changed: make(chan struct{}),
-		calls: map[string]int{}, version: 100,
+		calls: map[string]int{}, version: 100, plain: map[string]map[string]any{}, written: map[string][]map[string]any{},
 	}
 }
 
@@ -149,6 +153,10 @@ func (o *Object) metadata(name string) map[string]any {
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if plain := plainPath.FindStringSubmatch(r.URL.Path); plain != nil {
+		s.servePlain(w, r, plain[1], plain[2])
+		return
+	}
 	const below = "/api/v1/namespaces/"
 	namespace, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, below), "/")
 	name, ours := strings.CutPrefix(rest, "secrets")
