@@ -75,6 +75,7 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 			p.channels[name] = channel
 		}
 	}
+	say(checkLease(cfg))
 	say(p.addProviders())
 	say(p.addPeers())
 	p.prefixes = p.catalog.Prefixes()

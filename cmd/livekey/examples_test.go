@@ -20,11 +20,13 @@ import (
 // one: with the real kinds, the real providers and the real dialects.
 func TestEveryExampleBecomesAPlan(t *testing.T) {
 	for name, sinks := range map[string][]string{
-		"ci.yaml":            {"job"},
-		"laptop.yaml":        {"shell"},
-		"server.yaml":        {"app", "files"},
-		"sidecar.yaml":       {"app"},
-		"teams/livekey.yaml": {"payments", "search"},
+		"ci.yaml":                 {"job"},
+		"kubernetes-cluster.yaml": {"llm-proved"},
+		"kubernetes-node.yaml":    {"host"},
+		"laptop.yaml":             {"shell"},
+		"server.yaml":             {"app", "files"},
+		"sidecar.yaml":            {"app"},
+		"teams/livekey.yaml":      {"payments", "search"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := planOf(t, filepath.Join(copyOf(t, "../../configs"), name))

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"maps"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/livekey/livekey/internal/admin"
 	"github.com/livekey/livekey/internal/config"
 )
@@ -15,8 +13,8 @@ import (
 // and, where the config says so, one over TCP.
 type fronts struct {
 	options admin.Options
-	g       *errgroup.Group // what serves
 	all     map[address]*front
+	begin   func(serve func(context.Context) error) (end context.CancelFunc)
 }
 
 // address is where a front is: a socket's path, or host and port.
@@ -67,15 +65,13 @@ func (a address) listen(ctx context.Context, o admin.Options) (*admin.Server, er
 	}
 }
 
-// serve answers at the addresses of cfg until ctx ends, and leaves the others.
-func (f *fronts) serve(ctx context.Context, cfg *config.Config) {
+// serve answers at the addresses of cfg, and leaves the others.
+func (f *fronts) serve(cfg *config.Config) {
 	wanted := map[address]bool{}
 	for _, a := range addresses(cfg) {
 		wanted[a] = true
 		if f.all[a].end == nil {
-			serving, end := context.WithCancel(ctx)
-			f.all[a].end = end
-			f.g.Go(func() error { return f.all[a].server.Serve(serving) })
+			f.all[a].end = f.begin(f.all[a].server.Serve)
 		}
 	}
 	for a, old := range f.all {

@@ -193,6 +193,9 @@ func (n *notifier) tell(state string) bool {
 
 // inWords is a status in one line.
 func inWords(s report.Status) string {
+	if s.Lease != nil && !s.Lease.Working {
+		return standbyText(*s.Lease)
+	}
 	if len(s.Keys) == 0 {
 		return "no keys are configured; " + firstStep
 	}

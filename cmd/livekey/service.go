@@ -13,7 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/livekey/livekey/internal/admin"
+	"github.com/livekey/livekey/internal/engine"
 	"github.com/livekey/livekey/internal/key"
+	"github.com/livekey/livekey/internal/lease"
 	"github.com/livekey/livekey/internal/report"
 	"github.com/livekey/livekey/internal/secret"
 )
@@ -25,13 +27,17 @@ type service struct {
 	ground *ground
 	fronts fronts
 	now    atomic.Pointer[started]
-	ready  chan struct{} // closed when an engine has first verdicts
+	ready  chan struct{} // closed when an engine has first verdicts, or another livekey works
+	begun  sync.Once     // closes ready
 	notify *notifier
 
 	// swap is held for writing while one engine follows another, so that no order goes
 	// to an engine that has ended.
 	swap     sync.RWMutex
 	swapping atomic.Pointer[time.Time] // since when; nil: no swap is under way
+
+	elector *lease.Elector // nil: this livekey works whoever else does
+	standby atomic.Bool    // another one works, or nobody: there is no engine at work
 }
 
 // swapLimit is how long one engine may take to follow another: what ends finishes its
@@ -43,6 +49,12 @@ var _ admin.Daemon = (*service)(nil)
 // newService listens, and answers nobody yet.
 func (a *app) newService(ctx context.Context, first *started, g *ground) (*service, error) {
 	s := &service{app: a, ground: g, ready: make(chan struct{})}
+	var err error
+	if s.elector, err = newElector(first.cfg.Lease, g.journal, first.log, func() { os.Exit(int(internal)) }); err != nil {
+		return s, err
+	}
+	s.standby.Store(s.elector != nil)
+	g.heir = s.elector != nil
 	s.now.Store(first)
 	s.notify = newNotifier(first.log, s.ready, s.alive, s.Status)
 	s.fronts = fronts{all: map[address]*front{}, options: admin.Options{
@@ -55,9 +67,21 @@ func (a *app) newService(ctx context.Context, first *started, g *ground) (*servi
 // config read again, from refresh every source.
 func (s *service) run(ctx context.Context, reload, refresh <-chan os.Signal) error {
 	g, ctx := errgroup.WithContext(ctx)
-	s.fronts.g = g
-	s.fronts.serve(ctx, s.now.Load().cfg)
-	g.Go(func() error { return s.follow(ctx, reload) })
+	s.fronts.begin = func(serve func(context.Context) error) context.CancelFunc {
+		serving, end := context.WithCancel(ctx)
+		g.Go(func() error { return serve(serving) })
+		return end
+	}
+	s.fronts.serve(s.now.Load().cfg)
+	g.Go(func() error {
+		if s.elector != nil {
+			return s.terms(ctx, reload)
+		}
+		return s.follow(ctx, live(ctx, s.now.Load()), reload)
+	})
+	if s.elector != nil {
+		g.Go(func() error { s.await(ctx); return nil })
+	}
 	g.Go(func() error { s.refreshes(ctx, refresh); return nil })
 	g.Go(func() error { s.notify.run(ctx); return nil })
 	g.Go(func() error { stayLean(ctx, s.ready); return nil })
@@ -77,9 +101,8 @@ func live(ctx context.Context, s *started) life {
 	return l
 }
 
-// follow runs one engine after another until ctx ends or one breaks.
-func (s *service) follow(ctx context.Context, reload <-chan os.Signal) error {
-	l := live(ctx, s.now.Load())
+// follow runs one engine after another, beginning with l, until ctx ends or one breaks.
+func (s *service) follow(ctx context.Context, l life, reload <-chan os.Signal) error {
 	starting := s.now.Load().Started()
 	for {
 		select {
@@ -91,7 +114,7 @@ func (s *service) follow(ctx context.Context, reload <-chan os.Signal) error {
 			select {
 			case <-s.ready:
 			default:
-				close(s.ready)
+				s.begun.Do(func() { close(s.ready) })
 				s.now.Load().log.InfoContext(ctx, "first verdicts are in", "status", inWords(s.Status()))
 			}
 			debug.FreeOSMemory() // a start takes several times what is needed from now on
@@ -120,6 +143,9 @@ func (s *service) reload(ctx context.Context) (*prepared, error) {
 	cfg, err := s.app.settings()
 	if err != nil {
 		return nil, s.app.everyFault(cfg, err)
+	}
+	if cfg.Lease != was.cfg.Lease {
+		return nil, errors.New("lease: changed: that takes a restart")
 	}
 	if cfg.StateDir != was.cfg.StateDir {
 		return nil, fmt.Errorf("state_dir moved from %s to %s: that takes a restart", was.cfg.StateDir, cfg.StateDir)
@@ -158,7 +184,7 @@ func (s *service) replace(ctx context.Context, l life, p *prepared) (life, error
 	}
 	s.now.Store(next)
 	s.ground.metrics.Reloaded(true)
-	s.fronts.serve(ctx, p.cfg)
+	s.fronts.serve(p.cfg)
 	p.log.InfoContext(ctx, "config reloaded", "keys", p.keys, "sinks", p.sinks, "took", time.Since(began))
 	return l, nil
 }
@@ -188,6 +214,8 @@ func (s *service) refreshes(ctx context.Context, refresh <-chan os.Signal) {
 // alive says what is stuck.
 func (s *service) alive() error {
 	switch since := s.swapping.Load(); {
+	case s.standby.Load():
+		return nil // it waits
 	case since == nil:
 		return s.now.Load().Alive()
 	case time.Since(*since) > swapLimit:
@@ -197,41 +225,62 @@ func (s *service) alive() error {
 	}
 }
 
-func (s *service) Status() report.Status                  { return s.now.Load().Status() }
-func (s *service) Ready(sinks []string) ([]string, error) { return s.now.Load().Ready(sinks) }
+// Status is empty on standby: what the engine of a term before knew is old, and the keys
+// are told of by whoever works.
+func (s *service) Status() report.Status {
+	if s.standby.Load() {
+		return report.Status{Keys: []report.Key{}, Lease: s.leased()}
+	}
+	status := s.now.Load().Status()
+	status.Lease = s.leased()
+	return status
+}
+
+func (s *service) Ready(sinks []string) ([]string, error) {
+	e, err := s.atWork()
+	if err != nil {
+		return nil, err
+	}
+	return e.Ready(sinks)
+}
 
 func (s *service) Refresh(ctx context.Context, names []key.Name) error {
-	s.swap.RLock()
-	defer s.swap.RUnlock()
-	return s.now.Load().Refresh(ctx, names)
+	return s.order(func(e *started) error { return e.Refresh(ctx, names) })
 }
 
 func (s *service) Approve(ctx context.Context, name key.Name, version key.Version, by admin.Approval) error {
-	s.swap.RLock()
-	defer s.swap.RUnlock()
-	return s.now.Load().Approve(ctx, name, version, by)
+	return s.order(func(e *started) error { return e.Approve(ctx, name, version, by) })
 }
 
 func (s *service) Pause(name key.Name, until time.Time, reason string) error {
-	s.swap.RLock()
-	defer s.swap.RUnlock()
-	return s.now.Load().Pause(name, until, reason)
+	return s.order(func(e *started) error { return e.Pause(name, until, reason) })
 }
 
 func (s *service) Resume(name key.Name) error {
+	return s.order(func(e *started) error { return e.Resume(name) })
+}
+
+// order gives an order to the engine of now, which does not end meanwhile by a reload.
+func (s *service) order(give func(*started) error) error {
 	s.swap.RLock()
 	defer s.swap.RUnlock()
-	return s.now.Load().Resume(name)
+	e, err := s.atWork()
+	if err != nil {
+		return err
+	}
+	return give(e)
 }
 
 // Unauthorized begins under the lock and waits outside of it: a reload need not wait for
 // the answer of an issuer.
-func (s *service) Unauthorized(ctx context.Context, by admin.Speaker, r admin.Unauthorized, wait bool) (report.Answer, error) {
-	s.swap.RLock()
-	q, err := s.now.Load().Inquire(by, r) //nolint:contextcheck // an alert is told also while livekey stops
-	s.swap.RUnlock()
+func (s *service) Unauthorized(ctx context.Context, by admin.Speaker, r admin.Unauthorized, wait bool) (a report.Answer, err error) {
+	var q *engine.Inquiry
+	err = s.order(func(e *started) error { //nolint:contextcheck // an alert is told also while livekey stops
+		q, err = e.Inquire(by, r)
+		return err
+	})
 	if err != nil {
-		return report.Answer{}, err
+		return a, err
 	}
 	if wait {
 		q.Wait(ctx)
@@ -239,37 +288,39 @@ func (s *service) Unauthorized(ctx context.Context, by admin.Speaker, r admin.Un
 	return q.Answer(), nil
 }
 
-func (s *service) Adopted(by admin.Speaker, r admin.Adopted) (report.Adoption, error) {
-	s.swap.RLock()
-	defer s.swap.RUnlock()
-	return s.now.Load().Adopted(by, r)
+func (s *service) Adopted(by admin.Speaker, r admin.Adopted) (a report.Adoption, err error) {
+	err = s.order(func(e *started) error { a, err = e.Adopted(by, r); return err })
+	return a, err
 }
 
 func (s *service) Rotations(name key.Name) (report.Rotations, error) {
-	return s.now.Load().Rotations(name)
+	e, err := s.atWork()
+	if err != nil {
+		return report.Rotations{}, err
+	}
+	return e.Rotations(name)
 }
 
 // SafeToRevoke may take as long as a peer: a reload waits for it.
-func (s *service) SafeToRevoke(ctx context.Context, name key.Name) (report.Safety, error) {
-	s.swap.RLock()
-	defer s.swap.RUnlock()
-	return s.now.Load().SafeToRevoke(ctx, name)
+func (s *service) SafeToRevoke(ctx context.Context, name key.Name) (a report.Safety, err error) {
+	err = s.order(func(e *started) error { a, err = e.SafeToRevoke(ctx, name); return err })
+	return a, err
 }
 
-// Glance begins under the lock and waits outside of it, as Unauthorized does.
+// Glance begins under the lock and waits outside of it, as Unauthorized does. On standby
+// there is nothing to see.
 func (s *service) Glance(ctx context.Context) {
-	s.swap.RLock()
-	wait := s.now.Load().Glance()
-	s.swap.RUnlock()
-	wait(ctx)
+	var wait func(context.Context)
+	if s.order(func(e *started) error { wait = e.Glance(); return nil }) == nil {
+		wait(ctx)
+	}
 }
 
-func (s *service) WhoHas(ctx context.Context, name key.Name, pasted secret.Value) (report.WhoHas, error) {
-	s.swap.RLock()
-	wait, err := s.now.Load().WhoHas(name, pasted)
-	s.swap.RUnlock()
+func (s *service) WhoHas(ctx context.Context, name key.Name, pasted secret.Value) (a report.WhoHas, err error) {
+	var wait func(context.Context) (report.WhoHas, error)
+	err = s.order(func(e *started) error { wait, err = e.WhoHas(name, pasted); return err })
 	if err != nil {
-		return report.WhoHas{}, err
+		return a, err
 	}
 	return wait(ctx)
 }

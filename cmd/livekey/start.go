@@ -27,6 +27,7 @@ type ground struct {
 	close   func() error
 
 	looks bool // for holders: a run that is over soon does not
+	heir  bool // others have a part in the sinks
 }
 
 // started is an engine and the config that it works by.
@@ -117,7 +118,7 @@ func (g *ground) start(p *prepared, before *engine.Engine) (*started, error) {
 		Channels: p.plan.channels, Peers: p.plan.peers, LogChannel: logchannel.New(p.log),
 		Prober: g.prober, Hasher: p.hasher, Journal: g.journal, StartupWait: p.cfg.StartupWait, Count: g.metrics, After: before,
 		Machine: machine(), Logs: p.plan.logs(), Attribute: holders.Attribute,
-		Lookers: p.lookers, Inventories: p.plan.admins,
+		Lookers: p.lookers, Inventories: p.plan.admins, Heir: g.heir,
 	})
 	if err != nil {
 		return nil, err

@@ -39,12 +39,23 @@ func (a *app) statusText(s report.Status, now time.Time) error {
 func (a *app) readiness(s report.Status) error {
 	style, text := ui.Good, "ready"
 	switch {
+	case s.Lease != nil && !s.Lease.Working:
+		style, text = ui.Good, standbyText(*s.Lease)
 	case !s.Ready:
 		style, text = ui.Bad, "not ready: a required key is not delivered"
 	case judge(s) != ok:
 		style, text = ui.Warn, "ready: every required key is delivered, but see above"
 	}
 	return a.print("\n" + a.out.Paint(style, text) + "\n")
+}
+
+// standbyText says who works instead.
+func standbyText(l report.Lease) string {
+	text := "standby: " + cmp.Or(l.Holder, "nobody") + " has the lease " + l.Name
+	if l.Error != "" {
+		text += ", as far as is known: " + l.Error
+	}
+	return text
 }
 
 func keyRow(k report.Key, now time.Time) []ui.Cell {

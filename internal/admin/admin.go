@@ -6,6 +6,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/livekey/livekey/internal/key"
@@ -61,3 +62,6 @@ func BadRequest(why string) error { return &badRequest{why} }
 // ErrConflict says that the daemon understood and cannot do it in the state it
 // is in: nothing is held, or what is held is dead.
 var ErrConflict = errors.New("not possible now")
+
+// ErrStandby says that another livekey works, and this one is there to take over.
+var ErrStandby = fmt.Errorf("%w: this livekey is on standby", ErrConflict)

@@ -99,6 +99,10 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	missing, err := s.o.Daemon.Ready(nil)
+	if errors.Is(err, ErrStandby) {
+		write(w, http.StatusOK, readyAnswer{Ready: true, Standby: true})
+		return
+	}
 	if err != nil {
 		refuse(w, statusOf(err), err.Error())
 		return
@@ -114,10 +118,11 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) readyOrNot(w http.ResponseWriter, _ *http.Request) {
 	status := http.StatusOK
 	missing, err := s.o.Daemon.Ready(nil)
-	if err != nil || len(missing) > 0 {
+	standby := errors.Is(err, ErrStandby)
+	if err != nil && !standby || len(missing) > 0 {
 		status = http.StatusServiceUnavailable
 	}
-	write(w, status, readyAnswer{Ready: status == http.StatusOK})
+	write(w, status, readyAnswer{Ready: status == http.StatusOK, Standby: standby})
 }
 
 // answer runs h within its budget and writes what it returns as JSON, nil as 204.

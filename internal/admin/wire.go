@@ -35,6 +35,9 @@ type resumeRequest struct {
 type readyAnswer struct {
 	Ready   bool     `json:"ready"`
 	Missing []string `json:"missing,omitempty"`
+	// Standby says that it is ready to take over, and another livekey works: a rollout that
+	// waited for more would wait for ever.
+	Standby bool `json:"standby,omitempty"`
 }
 
 type errorAnswer struct {

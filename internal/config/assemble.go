@@ -33,6 +33,7 @@ type top struct {
 	Metrics     string          `yaml:"metrics"`
 	Log         Node            `yaml:"log"`
 	Holders     Node            `yaml:"holders"`
+	Lease       Node            `yaml:"lease"`
 }
 
 // providerSpec is a provider of the user's own as the file writes it.
@@ -113,6 +114,7 @@ func (b *builder) file(n Node) {
 	b.once(t.Log, "level", "format")
 	b.take(t.Log.Decode(&c.Log))
 	b.holders(t.Holders)
+	b.lease(t.Lease)
 
 	b.gather(b.sources, t.Sources)
 	b.gather(b.keys, t.Keys)

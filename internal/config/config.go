@@ -27,6 +27,8 @@ type Config struct {
 	Metrics     string // address that answers /live and /ready over TCP; empty: off
 	Log         Log
 	Holders     Holders
+	Lease       Lease
+	LeaseNode   Node // where it stands, for faults that are found later
 
 	policies []Node          // where the policy stands, one for each file
 	said     map[string]Node // what may be said once, by its path
@@ -41,6 +43,7 @@ func (c *Config) Forget() {
 		c.Sources[name] = s
 	}
 	c.Keys, c.Sinks, c.Alerts, c.Providers, c.Peers, c.policies, c.said = nil, nil, nil, nil, nil, nil, nil
+	c.LeaseNode = Node{}
 }
 
 // Source is a named connection. What the core does not know is the kind's own.

@@ -124,6 +124,7 @@ func TestReferenceShowsEveryField(t *testing.T) {
 		"policy.confirm":         policySpec{}.Confirm,
 		"log":                    Log{},
 		"holders":                Holders{},
+		"lease":                  Lease{},
 		"keys.ANTHROPIC_API_KEY": keySpec{},
 	} {
 		for field := range Fields(reflect.TypeOf(shape)) {

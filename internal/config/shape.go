@@ -16,6 +16,7 @@ func Shapes() map[string]any {
 		"keys.*.revoke": revokeSpec{}, "keys.*.revoke.anthropic": AnthropicAdmin{},
 		"keys.*.reports": reportsSpec{}, "keys.*.reports.journal": journalSpec{}, "keys.*.reports.file": fileSpec{},
 		"holders":           Holders{},
+		"lease":             Lease{},
 		"sinks.*.on_change": onChangeSpec{}, "sinks.*.on_change.steps": stepSpec{},
 	}
 }

@@ -37,12 +37,21 @@ func Show(c *Config) ([]byte, error) {
 		"metrics", optional(c.Metrics),
 		"log", mapping("level", text(string(c.Log.Level)), "format", text(string(c.Log.Format))),
 		"holders", mapping("files", texts(c.Holders.Files)),
+		"lease", showLease(c.Lease),
 	)
 	out, err := yaml.Dump(root)
 	if err != nil {
 		return nil, fmt.Errorf("write config: %w", err)
 	}
 	return out, nil
+}
+
+func showLease(l Lease) *yaml.Node {
+	if l.Name == "" {
+		return nil
+	}
+	return mapping("name", text(l.Name), "namespace", optional(l.Namespace), "kubeconfig", optional(l.Kubeconfig),
+		"context", optional(l.Context), "api", optional(l.API), "token_file", optional(l.TokenFile), "ca_file", optional(l.CAFile))
 }
 
 func (c *Config) showKey(k Key) *yaml.Node {

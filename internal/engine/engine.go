@@ -53,6 +53,9 @@ type Options struct {
 	// journal, once its Run has returned. Values that no source has any more, those of
 	// old versions above all, come from it. nil: there was none.
 	After *Engine
+	// Heir says that another livekey may have filled the sinks, and that the journal knows
+	// nothing of it: what they have is then current.
+	Heir bool
 }
 
 // Key is one key as the engine sees it.
@@ -94,6 +97,7 @@ type Engine struct {
 	store       store
 	count       Counter
 	machine     string
+	heir        bool
 	startupWait time.Duration
 	startupEnds time.Time // set before the first probe
 
@@ -127,7 +131,7 @@ type Engine struct {
 func New(o Options) (*Engine, error) {
 	e := &Engine{
 		log: o.Log, prober: o.Prober, hasher: o.Hasher, store: store{o.Journal}, startupWait: o.StartupWait,
-		count: o.Count, machine: o.Machine, attribute: o.Attribute, peers: o.Peers,
+		count: o.Count, machine: o.Machine, heir: o.Heir, attribute: o.Attribute, peers: o.Peers,
 		keys: map[key.Name]*keyRun{}, sinks: map[string]*sinkRun{}, sources: map[string]*sourceRun{},
 		running: make(chan struct{}), opened: make(chan struct{}), started: make(chan struct{}),
 	}

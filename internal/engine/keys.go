@@ -65,6 +65,9 @@ func (k *keyRun) inherit(before *Engine) {
 
 // begin tells the state machine what the sinks have and that time goes on.
 func (k *keyRun) begin() {
+	if k.e.heir {
+		k.inheritSinks()
+	}
 	at := now()
 	state := k.snapshot()
 	current := state.Current

@@ -231,6 +231,17 @@ func (j *Journal) Get(kind Kind, id string, into any) (bool, error) {
 	return true, nil
 }
 
+// Clear forgets every record, synced. The epoch of the salt stays.
+func (j *Journal) Clear() error {
+	j.mu.Lock()
+	epoch := j.state.meta.Epoch
+	j.state = newState()
+	j.state.meta.Epoch = epoch
+	clear(j.backlog)
+	j.mu.Unlock()
+	return j.replace()
+}
+
 // Each calls f with every record of kind in the order of their ids, as they were
 // when Each was called. f may write to the journal; its first error ends the walk.
 // f does not change raw.

@@ -22,7 +22,7 @@ func (e *Elector) hold(ctx context.Context, mine held, t Term, work func(context
 	e.await(ended, mine)
 	if lost {
 		e.note(e.Identity, false, nil)
-		e.Log.Warn("lease lost, work stopped", "lease", e.Lock.String())
+		e.Log.WarnContext(ctx, "lease lost, work stopped", "lease", e.Lock.String())
 		return err != nil || ctx.Err() != nil, err
 	}
 	e.release(ctx, mine)
@@ -34,7 +34,7 @@ func (e *Elector) await(ended context.Context, mine held) {
 	select {
 	case <-ended.Done():
 	case <-time.After(time.Until(mine.since.Add(Duration))):
-		e.Log.Error("work has not stopped, and another may begin", "lease", e.Lock.String())
+		e.Log.ErrorContext(ended, "work has not stopped, and another may begin", "lease", e.Lock.String())
 		e.Overdue()
 		<-ended.Done()
 	}

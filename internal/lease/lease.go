@@ -95,7 +95,7 @@ type Elector struct {
 
 	mu    sync.Mutex
 	state State
-	heard chan struct{} // closed when the record was read, or written, for the first time
+	heard chan struct{} // closed when a holder was seen for the first time
 	once  sync.Once
 }
 
@@ -123,7 +123,7 @@ func (e *Elector) note(holder string, leading bool, err error) {
 	}
 	e.state = State{Holder: holder, Leading: leading, Err: err}
 	e.mu.Unlock()
-	if err == nil {
+	if err == nil && holder != "" {
 		e.once.Do(func() { close(e.heard) })
 	}
 	switch {

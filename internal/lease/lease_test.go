@@ -314,6 +314,9 @@ func TestAClockThatStandsStillIsNoDeath(t *testing.T) {
 		now := time.Now()
 		e := New(&line{to: &memory{}}, "a", slog.New(slog.DiscardHandler), nil)
 		mine, err := e.take(t.Context(), Record{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for range 3 {
 			before := mine.Spec
 			before.Renewed = stamp(now).Add(time.Hour) // further than the clock will come

@@ -31,6 +31,7 @@ func full() report.Status {
 	sinks := []report.Sink{{Name: "app", WrittenAt: at, ReloadOwed: true}, {Name: "broken", WrittenAt: at, Error: "disk full", Unwritten: true}}
 	return report.Status{
 		Ready: true,
+		Lease: &report.Lease{Working: true},
 		Keys: []report.Key{
 			{
 				Name: "LIVE", Provider: "anthropic", Sinks: sinks, NextProbeAt: at,
@@ -196,6 +197,16 @@ func TestAKeyHasOneState(t *testing.T) {
 		if !slices.Contains(states, want) {
 			t.Errorf("%s is no state that is told", want)
 		}
+	}
+}
+
+func TestOnStandbyAnotherSaysWhetherAllIsWell(t *testing.T) {
+	text := scrape(t, fed(), func() report.Status { return report.Status{Lease: &report.Lease{}} })
+	if !strings.Contains(text, "\nlivekey_leader 0\n") || strings.Contains(text, "livekey_ready") {
+		t.Error(text)
+	}
+	if alone := scrape(t, fed(), func() report.Status { return report.Status{} }); strings.Contains(alone, "livekey_leader") {
+		t.Error("a livekey without a lease says that it leads, or not")
 	}
 }
 

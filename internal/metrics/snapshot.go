@@ -31,6 +31,8 @@ var (
 	consumers = gauge("livekey_consumers", "Who was seen with a version of the key, at the last look: the current one, or an older.", "key", "stage")
 	looked    = gauge("livekey_holders_looked_timestamp_seconds", "When livekey last looked who holds what.")
 
+	leader = gauge("livekey_leader", "1 if this livekey holds the lease and works, 0 while it waits to take over.")
+
 	open = gauge("livekey_alerts_open", "Open alerts.", "cause", "severity")
 )
 
@@ -49,8 +51,10 @@ var states = []string{stateLive, stateUnproved, stateSuspect, stateBlocked, stat
 
 // snapshot writes gauges of a status. What a status does not know has no sample.
 func snapshot(p *page, status report.Status) {
-	p.of(ready)
-	p.sample(bit(status.Ready))
+	if status.Lease == nil || status.Lease.Working { // on standby it is for another to say
+		p.of(ready)
+		p.sample(bit(status.Ready))
+	}
 	for _, one := range ofKeys {
 		p.of(one.family)
 		for i := range status.Keys {
@@ -70,6 +74,10 @@ func snapshot(p *page, status report.Status) {
 			p.at(k.Holders.LookedAt)
 			break
 		}
+	}
+	if status.Lease != nil {
+		p.of(leader)
+		p.sample(bit(status.Lease.Working))
 	}
 	writeAlerts(p, status)
 }

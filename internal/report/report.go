@@ -19,6 +19,16 @@ type Status struct {
 	Alerts []alerts.Data `json:"alerts"`
 	// Channels are those that the config names. The log is told at once, and always.
 	Channels []Channel `json:"channels,omitempty"`
+	// Lease is the one by which one of several livekeys works; nil where the config has none.
+	Lease *Lease `json:"lease,omitempty"`
+}
+
+// Lease is who works.
+type Lease struct {
+	Name    string `json:"name"`             // NAMESPACE/NAME
+	Holder  string `json:"holder,omitempty"` // as last seen
+	Working bool   `json:"working"`          // it is this livekey; the keys of another are its own to tell
+	Error   string `json:"error,omitempty"`  // why it cannot be seen now
 }
 
 // Channel is what one receiver of alerts has not taken.

@@ -79,6 +79,7 @@ func whole(d describer, reference *config.Config) *jsonschema.Schema {
 	holders := core("holders", "holders")
 	holders.Properties["files"].Items = text(`^/`)
 	set("holders", holders)
+	set("lease", core("lease", "lease"))
 	set("keys", entries(config.KeyNames, ref("key")))
 	set("providers", entries(config.EntryNames, ref("provider")))
 	set("peers", entries(config.EntryNames, peerSchema(core("peers.*", places("peers", sorted(reference.Peers))...))))
