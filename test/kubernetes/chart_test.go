@@ -24,7 +24,7 @@ const chartDir = "../../deploy/helm/livekey"
 // workloads have what lives as llm-proved. Pods of this cluster have the host's network, so one
 // is all that its node can have.
 const chartValues = `
-mode: $MODE
+mode: cluster
 image: {repository: localhost/livekey, tag: dev, pullPolicy: Never}
 hostNetwork: true
 replicas: 1
@@ -69,6 +69,9 @@ func (w *world) proved(value string) func() error {
 	}
 }
 
+// groups are those of resources that are not in the API's first.
+var groups = map[string]string{"leases": "coordination.k8s.io"}
+
 // may asks the API server what the account of the release may do.
 func (w *world) may(verb, resource, name string) bool {
 	w.t.Helper()
@@ -78,8 +81,8 @@ kind: SubjectAccessReview
 spec:
   user: system:serviceaccount:%s:livekey
   groups: [system:serviceaccounts, system:authenticated]
-  resourceAttributes: {namespace: %s, verb: %s, resource: %s, name: %q}
-`, w.space, w.space, verb, resource, name))
+  resourceAttributes: {namespace: %s, verb: %s, group: %q, resource: %s, name: %q}
+`, w.space, w.space, verb, groups[resource], resource, name))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -91,9 +94,19 @@ func TestTheChartLetsThroughWhatLives(t *testing.T) {
 	w := newWorld(t, "the chart, installed by helm with no rights but its own, gates the rotation of a Secret")
 	old := w.newKey()
 	w.secret("llm", map[string]string{secretField: old})
-	port := strconv.FormatInt(20000+ports.Add(1), 10)
-	values := strings.NewReplacer("$MODE", "node", "$ISSUER", w.url, "$PORT", port).Replace(chartValues)
-	w.helm(values, "install", "livekey", chartDir, "--wait", "--timeout", patience.String())
+	t.Cleanup(func() {
+		for _, name := range w.podsOf("app.kubernetes.io/name%3Dlivekey") {
+			if t.Failed() {
+				t.Log((&pod{world: w, name: name}).story())
+			}
+		}
+	})
+	release := func(verb string) {
+		port := strconv.FormatInt(20000+ports.Add(1), 10) // another one, for the network is shared
+		values := strings.NewReplacer("$ISSUER", w.url, "$PORT", port).Replace(chartValues)
+		w.helm(values, verb, "livekey", chartDir, "--wait", "--timeout", patience.String())
+	}
+	release("install")
 	if err := w.proved(old)(); err != nil {
 		t.Errorf("the pod is ready, and its key not there: %v", err)
 	}
@@ -109,6 +122,15 @@ func TestTheChartLetsThroughWhatLives(t *testing.T) {
 	w.until("the proved Secret has the next key", w.proved(next))
 	t.Logf("from the change of the Secret to the proved one: %s", time.Since(began).Round(time.Millisecond))
 
+	// The new pod is ready while the old one works, takes the Lease from it and goes on.
+	release("upgrade")
+	if err := w.proved(next)(); err != nil {
+		t.Errorf("after the upgrade: %v", err)
+	}
+	last := w.newKey()
+	w.secret("llm", map[string]string{secretField: last})
+	w.until("the new pod goes on", w.proved(last))
+
 	for _, tt := range []struct {
 		verb, resource, name string
 		want                 bool
@@ -123,6 +145,9 @@ func TestTheChartLetsThroughWhatLives(t *testing.T) {
 		{"delete", "secrets", "llm-proved", false},
 		{"get", "configmaps", "", false},
 		{"create", "pods", "", false},
+		{"update", "leases", "livekey", true},
+		{"update", "leases", "other", false},
+		{"create", "leases", "", false},
 	} {
 		if w.may(tt.verb, tt.resource, tt.name) != tt.want {
 			t.Errorf("may %s %s %s: not %t", tt.verb, tt.resource, tt.name, tt.want)
@@ -171,7 +196,11 @@ func TestTheSidecarOfTheChartStartsBeforeItsApp(t *testing.T) {
 		}
 		w.Must(t, http.MethodPost, of, object)
 	}
-	p.name = w.podOf("app")
+	w.until("there is a pod", func() error {
+		names := w.podsOf("app%3Dapp")
+		p.name = strings.Join(names, " ")
+		return unless(len(names) == 1, "there are %q", names)
+	})
 	w.until("the sidecar asked the issuer", func() error { return unless(w.issuer.Calls(dead) > 0, "no call") })
 	w.during(2*time.Second, "an app with a dead key", func() error { return unless(len(p.said()) == 0, "it has started") })
 
@@ -183,20 +212,16 @@ func TestTheSidecarOfTheChartStartsBeforeItsApp(t *testing.T) {
 	}
 }
 
-// podOf is the name of the one pod with this label app.
-func (w *world) podOf(app string) (name string) {
-	w.t.Helper()
-	w.until("there is a pod of "+app, func() error {
-		var found struct {
-			Items []struct{ Metadata struct{ Name string } }
-		}
-		if err := w.Get(w.path("pods?labelSelector=app%3D"+app), &found); err != nil {
-			return err
-		}
-		if len(found.Items) == 1 {
-			name = found.Items[0].Metadata.Name
-		}
-		return unless(name != "", "there are %d", len(found.Items))
-	})
-	return name
+// podsOf are the names of the pods with a label, written as in a URL.
+func (w *world) podsOf(label string) (names []string) {
+	var found struct {
+		Items []struct{ Metadata struct{ Name string } }
+	}
+	if err := w.Get(w.path("pods?labelSelector="+label), &found); err != nil {
+		w.t.Error(err)
+	}
+	for _, pod := range found.Items {
+		names = append(names, pod.Metadata.Name)
+	}
+	return names
 }
