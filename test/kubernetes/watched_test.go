@@ -36,14 +36,20 @@ func (w *world) watched(value string, verbs ...string) *pod {
 	return p
 }
 
-// allow gives the pod's service account verbs on the pod's Secret, and on nothing else.
+// allow gives the pod's service account verbs on the pod's Secret.
 func (p *pod) allow(verbs ...string) {
 	p.t.Helper()
+	p.allowOn(p.name, verbs...)
+}
+
+// allowOn gives it verbs on one Secret, and on nothing else.
+func (p *pod) allowOn(secret string, verbs ...string) {
+	p.t.Helper()
 	rbac := "/apis/rbac.authorization.k8s.io/v1/namespaces/" + p.space
-	p.Must(p.t, http.MethodPost, rbac+"/roles", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: "+p.name+"}\n"+
-		"rules: [{apiGroups: [\"\"], resources: [secrets], resourceNames: ["+p.name+"], verbs: ["+strings.Join(verbs, ", ")+"]}]\n")
-	p.Must(p.t, http.MethodPost, rbac+"/rolebindings", "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: "+p.name+"}\n"+
-		"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: "+p.name+"}\n"+
+	p.Must(p.t, http.MethodPost, rbac+"/roles", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: "+secret+"}\n"+
+		"rules: [{apiGroups: [\"\"], resources: [secrets], resourceNames: ["+secret+"], verbs: ["+strings.Join(verbs, ", ")+"]}]\n")
+	p.Must(p.t, http.MethodPost, rbac+"/rolebindings", "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: "+secret+"}\n"+
+		"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: "+secret+"}\n"+
 		"subjects: [{kind: ServiceAccount, name: default, namespace: "+p.space+"}]\n")
 }
 

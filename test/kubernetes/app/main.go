@@ -1,7 +1,7 @@
 // Command app is what a user has in a pod, as far as keys are concerned: it reads them from
 // an env file or from a folder, calls their issuer with each new one, and says on standard
 // output, as a line of JSON, what it saw. A file that is not there when it starts is an
-// error, as it is to most programs. Without arguments it does nothing until it is stopped.
+// error, as it is to most programs. Without a file it does nothing until it is stopped.
 package main
 
 import (
@@ -37,10 +37,14 @@ func main() {
 	file := flag.String("file", "", "an env file, or a folder with a file for each variable")
 	issuer := flag.String("issuer", "", "URL that is called with each new key")
 	export := flag.Bool("export", false, "first put the keys into the environment, as many entry points do")
+	variable := flag.String("env", "", "say what this variable has, instead of reading a file")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	if *variable != "" {
+		say(line{Event: "started", Keys: fingerprints(map[string]string{*variable: os.Getenv(*variable)})})
+	}
 	if *file == "" {
 		<-ctx.Done()
 		return
