@@ -141,7 +141,7 @@ func TestAnOverlayIsTheChart(t *testing.T) {
 	config := only(t, built, "ConfigMap")
 	for _, o := range render(t, "--values", ci("cluster")) {
 		plain(o)
-		twin := find(built, o.kind(), o.name())
+		twin := find(built, o)
 		switch {
 		case o.kind() == "ConfigMap":
 			same(t, "the config", fmt.Sprintf("%q", text(o.at("data", "livekey.yaml"))), config.at("data", "livekey.yaml"))
@@ -184,9 +184,10 @@ func TestTheSidecarComesToAnApp(t *testing.T) {
 	}
 }
 
-func find(objects []object, kind, name string) object {
+// find is the object that is called as like is.
+func find(objects []object, like object) object {
 	for _, o := range objects {
-		if o.kind() == kind && o.name() == name {
+		if o.kind() == like.kind() && o.name() == like.name() && o.at("metadata", "namespace") == like.at("metadata", "namespace") {
 			return o
 		}
 	}

@@ -23,11 +23,11 @@ config:
 		"shop/livekey": `[
 			{"apiGroups":[""],"resourceNames":["llm","mail"],"resources":["secrets"],"verbs":["get","watch"]},
 			{"apiGroups":[""],"resourceNames":["llm-proved","made"],"resources":["secrets"],"verbs":["get","create","patch"]},
-			{"apiGroups":[""],"resources":["events"],"verbs":["create"]}]`,
+			{"apiGroups":[""],"resources":["events"],"verbs":["get","create","update"]}]`,
 		"livekey/livekey": `[
 			{"apiGroups":[""],"resourceNames":["own"],"resources":["secrets"],"verbs":["get","watch"]},
 			{"apiGroups":[""],"resourceNames":["own"],"resources":["secrets"],"verbs":["patch"]},
-			{"apiGroups":[""],"resources":["events"],"verbs":["create"]}]`,
+			{"apiGroups":[""],"resources":["events"],"verbs":["get","create","update"]}]`,
 		"livekey/livekey-lease": `[
 			{"apiGroups":["coordination.k8s.io"],"resourceNames":["livekey"],"resources":["leases"],"verbs":["get","update"]}]`,
 	}
@@ -60,6 +60,8 @@ func TestARightIsGivenForAReason(t *testing.T) {
 	if len(rules) != 1 {
 		t.Errorf("rules for one Secret that is read: %v", rules)
 	}
+	objects = render(t, "--set-json", `config={"keys":{"K":{"from":"file:///k"}},"alerts":{"cluster":{"kind":"kubernetes_events"}}}`)
+	same(t, "rules for Events on the pod", `[{"apiGroups":[""],"resources":["events"],"verbs":["get","create","update"]}]`, role(t, objects, "livekey")["rules"])
 	for _, o := range render(t, "--values", ci("node")) {
 		if slices.Contains([]string{"Role", "RoleBinding"}, o.kind()) {
 			t.Errorf("%s %s for a config that asks nothing of the API server", o.kind(), o.name())

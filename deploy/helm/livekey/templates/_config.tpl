@@ -39,6 +39,20 @@ The Secrets that livekey may touch, as a map of namespace to {read, write, annot
 {{- toYaml $grants -}}
 {{- end -}}
 
+{{/* Whether an alert becomes an Event. */}}
+{{- define "livekey.events" -}}
+{{- $events := false -}}
+{{- range $name, $channel := .Values.config.alerts -}}
+{{- if eq ($channel.kind | default $name) "kubernetes_events" }}{{ $events = true }}{{ end -}}
+{{- end -}}
+{{- $events -}}
+{{- end -}}
+
+{{/* Whether livekey talks to the API server: for a Lease, for Secrets, or for Events. */}}
+{{- define "livekey.asksTheAPI" -}}
+{{- or (eq .Values.mode "cluster") (not (empty .Values.secrets)) (eq (include "livekey.events" .) "true") -}}
+{{- end -}}
+
 {{/*
 Refuses a config that wants what `secrets` does not allow: the API server would refuse it too, but later, and in a log.
 */}}

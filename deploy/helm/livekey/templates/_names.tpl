@@ -30,8 +30,8 @@ labels:
 
 {{- define "livekey.serviceAccountName" -}}
 {{- $name := .Values.serviceAccount.name -}}
-{{- if and (eq .Values.mode "sidecar") .Values.secrets (not $name) -}}
-{{- fail "serviceAccount.name is required with secrets in mode sidecar: the account of the pods that livekey runs in" -}}
+{{- if and (eq .Values.mode "sidecar") (eq (include "livekey.asksTheAPI" .) "true") (not $name) -}}
+{{- fail "serviceAccount.name is required with secrets or Events in mode sidecar: the account of the pods that livekey runs in" -}}
 {{- end -}}
 {{- if $name }}{{ $name }}
 {{- else if .Values.serviceAccount.create }}{{ include "livekey.name" . }}

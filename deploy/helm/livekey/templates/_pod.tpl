@@ -30,6 +30,7 @@ restartPolicy: Always
 {{- end }}
 env:
   - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+  - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
   - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
   - {name: NODE_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
   {{- with .Values.env }}
@@ -94,11 +95,6 @@ volumeMounts:
 {{- with .Values.volumes }}
 {{ toYaml . }}
 {{- end }}
-{{- end -}}
-
-{{/* Whether livekey talks to the API server: for a Lease, or for Secrets. */}}
-{{- define "livekey.asksTheAPI" -}}
-{{ or (eq .Values.mode "cluster") (not (empty .Values.secrets)) }}
 {{- end -}}
 
 {{/* A pod that is livekey and nothing else. */}}
