@@ -72,7 +72,7 @@ func (a *app) importConfig(file string, variables []string, to string) error {
 	}
 	a.tellLeft(r)
 	if to == "" {
-		to = filepath.Join("/", file+".yaml") // for the places of its faults
+		to = "livekey.yaml" // for the places of its faults
 	}
 	return sound(to, c.String(), a)
 }

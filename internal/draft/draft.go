@@ -68,6 +68,8 @@ func Map(pairs ...Value) Value {
 }
 
 // Pair is an entry of a Map.
+//
+//go:noinline
 func Pair(name string, v Value) Value { return Text(name) + ": " + v }
 
 // From is where a key is: a reference, or one for each part.
@@ -98,5 +100,7 @@ func (e *Entry) Has(name string) bool {
 	return slices.ContainsFunc(e.Fields, func(f Field) bool { return f.Name == name })
 }
 
-// Set adds a field.
+// Set adds a field. It is called from many places, once each.
+//
+//go:noinline
 func (e *Entry) Set(name string, v Value) { e.Fields = append(e.Fields, Field{Name: name, Value: v}) }

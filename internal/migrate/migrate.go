@@ -88,6 +88,8 @@ type reader struct {
 }
 
 // leave says that something is left out.
+//
+//go:noinline
 func (r *reader) leave(line int, what, why string) {
 	r.Left = append(r.Left, Left{line, what, why})
 }

@@ -52,6 +52,8 @@ func TestWhatIsReadOfATemplate(t *testing.T) {
 		{"a version", `{{ with secret "secret/data/a?version=3" }}K={{ .Data.data.f }}{{ end }}`, "K vault://secret/a?version=3#f"},
 		{"filters that livekey has", `{{ with secret "kv/a" }}K={{ .Data.f | trimSpace | base64Decode }}{{ end }}`, "K vault://kv/a#f trim base64"},
 		{"blanks that an action eats", "{{- with secret `kv/a` -}}\n  K={{ .Data.f -}}\n\n{{- end -}}", "K vault://kv/a#f"},
+		{"a value that they bring to its name", "K=\n{{- with secret `kv/a` -}}\n{{ .Data.f }}{{ end }}", "K vault://kv/a#f"},
+		{"a value that is left on another line", "K=\n{{ with secret `kv/a` }}{{ .Data.f }}{{ end }}", ""},
 		{"a comment is nothing", "# K=\n{{/* L= */}}{{ with secret \"kv/a\" }}K={{ .Data.f }}{{ end }}", "K vault://kv/a#f"},
 
 		{"another filter", `{{ with secret "kv/a" }}K={{ .Data.f | toJSON }}{{ end }}`, ""},
@@ -193,7 +195,7 @@ func TestWhatEnvconsulExports(t *testing.T) {
 
 func TestWhatIsNoConfig(t *testing.T) {
 	for rule, text := range map[string]string{
-		"no HCL": "vault { token = \"CANARY", "another tool's": `job "CANARY" {}`, "empty": "",
+		"no HCL": "vault { token = \"CANARY", "JSON": `{"vault": {"token": "CANARY"}}`, "another tool's": `job "CANARY" {}`, "empty": "",
 		"nested too deep": strings.Repeat("a {", 200), "too long": strings.Repeat(" ", MaxSize+1),
 	} {
 		if _, err := Read([]byte(text), Options{}); err == nil || strings.Contains(err.Error(), "CANARY") {
