@@ -5,10 +5,12 @@
 package catalog
 
 import (
+	"compress/flate"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -18,10 +20,10 @@ import (
 	"github.com/livekey/livekey/internal/secret"
 )
 
-// blob is what providers/*.yaml say, each as JSON, one after another: a tenth of the
-// time that YAML takes to read.
+// blob is what providers/*.yaml say, each as JSON, deflated, one after another: a fifth of the
+// time that YAML takes to read, and half of the bytes.
 //
-//go:embed catalog.json
+//go:embed catalog.deflated
 var blob string
 
 // ErrUnknownProvider says that no file describes a provider of this name.
@@ -49,13 +51,18 @@ type indexed struct {
 	at, length  int // in blob
 }
 
+// inflate reads what the file says.
+func (i indexed) inflate() io.Reader {
+	return flate.NewReader(strings.NewReader(blob[i.at : i.at+i.length]))
+}
+
 // Builtin returns a catalog of the built-in providers.
 func Builtin() *Catalog {
 	c := &Catalog{entries: map[string]*entry{}}
 	for _, i := range index {
 		c.entries[i.id] = &entry{indexed: i, parse: sync.OnceValues(func() (*Provider, error) {
 			var f file
-			if err := json.Unmarshal([]byte(blob[i.at:i.at+i.length]), &f); err != nil {
+			if err := json.NewDecoder(i.inflate()).Decode(&f); err != nil {
 				return nil, fmt.Errorf("read built-in provider %s: %w", i.id, err)
 			}
 			return newProvider(&f), nil

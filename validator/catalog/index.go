@@ -10,7 +10,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        0, length: 1359,
+		at:        0, length: 761,
 	},
 	{
 		id: "algolia", baseURL: "https://{{app}}-dsn.algolia.net",
@@ -18,7 +18,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        1360, length: 1687,
+		at:        761, length: 780,
 	},
 	{
 		id: "anthropic-aws", baseURL: "https://aws-external-anthropic.{{region}}.api.aws",
@@ -26,7 +26,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"organization", "workspace"},
-		at:        3048, length: 5312,
+		at:        1541, length: 1708,
 	},
 	{
 		id: "anthropic-foundry", baseURL: "https://{{resource}}.services.ai.azure.com/anthropic",
@@ -34,7 +34,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        8361, length: 1682,
+		at:        3249, length: 894,
 	},
 	{
 		id: "anthropic-wif", baseURL: "https://api.anthropic.com",
@@ -42,7 +42,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"issuer", "subject"},
-		at:        10044, length: 2581,
+		at:        4143, length: 1179,
 	},
 	{
 		id: "anthropic", baseURL: "https://api.anthropic.com",
@@ -50,7 +50,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-ant-"},
 		pins:      []string{"organization", "workspace"},
-		at:        12626, length: 6716,
+		at:        5322, length: 2069,
 	},
 	{
 		id: "asana", baseURL: "https://app.asana.com",
@@ -58,7 +58,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        19343, length: 1398,
+		at:        7391, length: 675,
 	},
 	{
 		id: "assemblyai", baseURL: "https://api.assemblyai.com",
@@ -66,7 +66,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        20742, length: 750,
+		at:        8066, length: 460,
 	},
 	{
 		id: "atlassian", baseURL: "https://{{site}}.atlassian.net",
@@ -74,7 +74,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ATATT3xFfG", "ATCTT3xFfG"},
 		pins:      []string{"account"},
-		at:        21493, length: 3213,
+		at:        8526, length: 1439,
 	},
 	{
 		id: "auth0-management", baseURL: "own",
@@ -82,7 +82,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        24707, length: 1665,
+		at:        9965, length: 759,
 	},
 	{
 		id: "auth0", baseURL: "own",
@@ -90,7 +90,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        26373, length: 2024,
+		at:        10724, length: 965,
 	},
 	{
 		id: "aws-bedrock-key", baseURL: "https://bedrock.{{region}}.amazonaws.com",
@@ -98,7 +98,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ABSK", "bedrock-api-key-"},
 		pins:      []string{"account"},
-		at:        28398, length: 3879,
+		at:        11689, length: 1476,
 	},
 	{
 		id: "aws", baseURL: "https://sts.{{region}}.amazonaws.com",
@@ -106,7 +106,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        32278, length: 3902,
+		at:        13165, length: 1613,
 	},
 	{
 		id: "azure-openai", baseURL: "own",
@@ -114,7 +114,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        36181, length: 2195,
+		at:        14778, length: 959,
 	},
 	{
 		id: "bitbucket", baseURL: "https://api.bitbucket.org",
@@ -122,7 +122,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ATCTT3xFfG", "ATBB"},
 		pins:      []string{"account"},
-		at:        38377, length: 3086,
+		at:        15737, length: 1146,
 	},
 	{
 		id: "buildkite", baseURL: "https://api.buildkite.com/v2",
@@ -130,7 +130,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"bkua_", "bkct_"},
 		pins:      []string{"user"},
-		at:        41464, length: 1692,
+		at:        16883, length: 823,
 	},
 	{
 		id: "circleci", baseURL: "https://circleci.com/api/v2",
@@ -138,7 +138,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"CCIPAT_", "CCIPRJ_"},
 		pins:      []string{"id"},
-		at:        43157, length: 2025,
+		at:        17706, length: 928,
 	},
 	{
 		id: "cloudflare-global", baseURL: "https://api.cloudflare.com/client/v4",
@@ -146,7 +146,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfk_"},
 		pins:      []string{"user"},
-		at:        45183, length: 2469,
+		at:        18634, length: 971,
 	},
 	{
 		id: "cloudflare", baseURL: "https://api.cloudflare.com/client/v4",
@@ -154,7 +154,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"cfut_", "cfat_"},
 		pins:      []string(nil),
-		at:        47653, length: 3756,
+		at:        19605, length: 1425,
 	},
 	{
 		id: "cohere", baseURL: "https://api.cohere.com",
@@ -162,7 +162,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"organization"},
-		at:        51410, length: 1364,
+		at:        21030, length: 660,
 	},
 	{
 		id: "databricks", baseURL: "own",
@@ -170,7 +170,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dapi"},
 		pins:      []string{"user"},
-		at:        52775, length: 1962,
+		at:        21690, length: 931,
 	},
 	{
 		id: "datadog-api", baseURL: "https://api.{{site}}",
@@ -178,7 +178,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        54738, length: 1664,
+		at:        22621, length: 825,
 	},
 	{
 		id: "datadog-app", baseURL: "https://api.{{site}}",
@@ -186,7 +186,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ddapp_"},
 		pins:      []string(nil),
-		at:        56403, length: 1979,
+		at:        23446, length: 899,
 	},
 	{
 		id: "deepgram", baseURL: "https://api.deepgram.com",
@@ -194,7 +194,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"project"},
-		at:        58383, length: 1175,
+		at:        24345, length: 630,
 	},
 	{
 		id: "deepseek", baseURL: "https://api.deepseek.com",
@@ -202,7 +202,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        59559, length: 1773,
+		at:        24975, length: 777,
 	},
 	{
 		id: "digitalocean", baseURL: "https://api.digitalocean.com/v2",
@@ -210,7 +210,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dop_v1_", "doo_v1_", "dor_v1_"},
 		pins:      []string{"account", "team"},
-		at:        61333, length: 2106,
+		at:        25752, length: 937,
 	},
 	{
 		id: "discord-bot", baseURL: "https://discord.com/api/v10",
@@ -218,7 +218,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        63440, length: 1598,
+		at:        26689, length: 792,
 	},
 	{
 		id: "dockerhub", baseURL: "https://hub.docker.com",
@@ -226,7 +226,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dckr_pat_", "dckr_oat_"},
 		pins:      []string(nil),
-		at:        65039, length: 1815,
+		at:        27481, length: 858,
 	},
 	{
 		id: "doppler", baseURL: "https://api.doppler.com",
@@ -234,7 +234,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."},
 		pins:      []string{"kind", "workplace"},
-		at:        66855, length: 1551,
+		at:        28339, length: 802,
 	},
 	{
 		id: "elevenlabs", baseURL: "https://api.elevenlabs.io",
@@ -242,7 +242,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        68407, length: 1906,
+		at:        29141, length: 862,
 	},
 	{
 		id: "fastly", baseURL: "https://api.fastly.com",
@@ -250,7 +250,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"customer"},
-		at:        70314, length: 1831,
+		at:        30003, length: 794,
 	},
 	{
 		id: "figma", baseURL: "https://api.figma.com",
@@ -258,7 +258,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"figd_", "figo_", "figp_", "figu_"},
 		pins:      []string{"user_id"},
-		at:        72146, length: 2231,
+		at:        30797, length: 908,
 	},
 	{
 		id: "fireworks", baseURL: "https://api.fireworks.ai",
@@ -266,7 +266,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"fw_"},
 		pins:      []string{"account"},
-		at:        74378, length: 976,
+		at:        31705, length: 542,
 	},
 	{
 		id: "flyio", baseURL: "https://api.machines.dev",
@@ -274,7 +274,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"FlyV1 ", "fm1r_", "fm1a_", "fm2_", "fo1_"},
 		pins:      []string(nil),
-		at:        75355, length: 1863,
+		at:        32247, length: 751,
 	},
 	{
 		id: "gemini", baseURL: "https://generativelanguage.googleapis.com",
@@ -282,7 +282,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"AIza"},
 		pins:      []string(nil),
-		at:        77219, length: 3998,
+		at:        32998, length: 1449,
 	},
 	{
 		id: "github", baseURL: "https://api.github.com",
@@ -290,7 +290,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"},
 		pins:      []string{"id"},
-		at:        81218, length: 4540,
+		at:        34447, length: 1600,
 	},
 	{
 		id: "gitlab", baseURL: "https://gitlab.com",
@@ -298,7 +298,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "glsoat-", "glffct-"},
 		pins:      []string{"user_id"},
-		at:        85759, length: 5576,
+		at:        36047, length: 1663,
 	},
 	{
 		id: "google-oauth-token", baseURL: "https://oauth2.googleapis.com",
@@ -306,7 +306,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ya29."},
 		pins:      []string{"client"},
-		at:        91336, length: 1505,
+		at:        37710, length: 818,
 	},
 	{
 		id: "google-service-account", baseURL: "https://oauth2.googleapis.com",
@@ -314,7 +314,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"project"},
-		at:        92842, length: 2825,
+		at:        38528, length: 1208,
 	},
 	{
 		id: "grafana-cloud", baseURL: "https://grafana.com",
@@ -322,7 +322,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glc_"},
 		pins:      []string(nil),
-		at:        95668, length: 2472,
+		at:        39736, length: 1056,
 	},
 	{
 		id: "grafana-sa", baseURL: "own",
@@ -330,7 +330,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"glsa_"},
 		pins:      []string{"org_id"},
-		at:        98141, length: 2055,
+		at:        40792, length: 879,
 	},
 	{
 		id: "groq", baseURL: "https://api.groq.com/openai/v1",
@@ -338,7 +338,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"gsk_"},
 		pins:      []string(nil),
-		at:        100197, length: 1316,
+		at:        41671, length: 704,
 	},
 	{
 		id: "heroku", baseURL: "https://api.heroku.com",
@@ -346,7 +346,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"HRKU-AA"},
 		pins:      []string{"id"},
-		at:        101514, length: 1921,
+		at:        42375, length: 882,
 	},
 	{
 		id: "honeycomb", baseURL: "https://api.honeycomb.io",
@@ -354,7 +354,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"environment", "team"},
-		at:        103436, length: 1548,
+		at:        43257, length: 743,
 	},
 	{
 		id: "hubspot", baseURL: "https://api.hubapi.com",
@@ -362,7 +362,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pat-na1-", "pat-na2-", "pat-eu1-", "pat-ap1-"},
 		pins:      []string{"account"},
-		at:        104985, length: 2398,
+		at:        44000, length: 1036,
 	},
 	{
 		id: "huggingface", baseURL: "https://huggingface.co",
@@ -370,7 +370,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hf_", "api_org_"},
 		pins:      []string{"account"},
-		at:        107384, length: 2178,
+		at:        45036, length: 944,
 	},
 	{
 		id: "jwt", baseURL: "",
@@ -378,7 +378,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"audience", "issuer", "subject"},
-		at:        109563, length: 788,
+		at:        45980, length: 422,
 	},
 	{
 		id: "langfuse", baseURL: "https://cloud.langfuse.com",
@@ -386,7 +386,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk-lf-", "sk-lf-"},
 		pins:      []string{"project"},
-		at:        110352, length: 1817,
+		at:        46402, length: 860,
 	},
 	{
 		id: "langsmith", baseURL: "https://api.smith.langchain.com",
@@ -394,7 +394,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lsv2_"},
 		pins:      []string(nil),
-		at:        112170, length: 1492,
+		at:        47262, length: 779,
 	},
 	{
 		id: "launchdarkly", baseURL: "https://app.launchdarkly.com",
@@ -402,7 +402,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        113663, length: 2175,
+		at:        48041, length: 886,
 	},
 	{
 		id: "linear", baseURL: "https://api.linear.app",
@@ -410,7 +410,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"lin_api_", "lin_oauth_"},
 		pins:      []string{"organization", "user_id"},
-		at:        115839, length: 2086,
+		at:        48927, length: 938,
 	},
 	{
 		id: "linode", baseURL: "https://api.linode.com/v4",
@@ -418,7 +418,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"username"},
-		at:        117926, length: 1487,
+		at:        49865, length: 669,
 	},
 	{
 		id: "mailchimp", baseURL: "https://{{dc}}.api.mailchimp.com/3.0",
@@ -426,7 +426,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_id"},
-		at:        119414, length: 2108,
+		at:        50534, length: 895,
 	},
 	{
 		id: "mailgun", baseURL: "https://api.mailgun.net",
@@ -434,7 +434,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        121523, length: 1605,
+		at:        51429, length: 760,
 	},
 	{
 		id: "mapbox", baseURL: "https://api.mapbox.com",
@@ -442,7 +442,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pk.eyJ", "sk.eyJ", "tk.eyJ"},
 		pins:      []string{"user"},
-		at:        123129, length: 1614,
+		at:        52189, length: 739,
 	},
 	{
 		id: "mistral", baseURL: "https://{{site}}.mistral.ai/v1",
@@ -450,7 +450,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        124744, length: 1355,
+		at:        52928, length: 740,
 	},
 	{
 		id: "mongodb", baseURL: "",
@@ -458,7 +458,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"mongodb://", "mongodb+srv://"},
 		pins:      []string(nil),
-		at:        126100, length: 3954,
+		at:        53668, length: 1365,
 	},
 	{
 		id: "mysql", baseURL: "",
@@ -466,7 +466,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"mysql://", "mariadb://"},
 		pins:      []string(nil),
-		at:        130055, length: 5867,
+		at:        55033, length: 1740,
 	},
 	{
 		id: "netlify", baseURL: "https://api.netlify.com/api/v1",
@@ -474,7 +474,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nfp_"},
 		pins:      []string{"id"},
-		at:        135923, length: 1461,
+		at:        56773, length: 694,
 	},
 	{
 		id: "newrelic-license", baseURL: "https://metric-api.newrelic.com",
@@ -482,7 +482,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        137385, length: 1282,
+		at:        57467, length: 683,
 	},
 	{
 		id: "newrelic-user", baseURL: "https://api.newrelic.com",
@@ -490,7 +490,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"NRAK-"},
 		pins:      []string{"user_id"},
-		at:        138668, length: 1815,
+		at:        58150, length: 848,
 	},
 	{
 		id: "notion", baseURL: "https://api.notion.com",
@@ -498,7 +498,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"ntn_"},
 		pins:      []string{"bot"},
-		at:        140484, length: 1723,
+		at:        58998, length: 807,
 	},
 	{
 		id: "nvidia", baseURL: "https://api.ngc.nvidia.com",
@@ -506,7 +506,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"nvapi-"},
 		pins:      []string(nil),
-		at:        142208, length: 1461,
+		at:        59805, length: 779,
 	},
 	{
 		id: "okta", baseURL: "own",
@@ -514,7 +514,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user_id"},
-		at:        143670, length: 1640,
+		at:        60584, length: 850,
 	},
 	{
 		id: "openai", baseURL: "https://api.openai.com/v1",
@@ -522,7 +522,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-proj-", "sk-svcacct-", "sk-service-", "sk-None-", "sk-admin-"},
 		pins:      []string(nil),
-		at:        145311, length: 4049,
+		at:        61434, length: 1596,
 	},
 	{
 		id: "openrouter", baseURL: "https://openrouter.ai/api/v1",
@@ -530,7 +530,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk-or-"},
 		pins:      []string{"management_key", "user"},
-		at:        149361, length: 2769,
+		at:        63030, length: 1104,
 	},
 	{
 		id: "opsgenie", baseURL: "https://api.opsgenie.com",
@@ -538,7 +538,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account"},
-		at:        152131, length: 2020,
+		at:        64134, length: 884,
 	},
 	{
 		id: "pagerduty", baseURL: "https://api.pagerduty.com",
@@ -546,7 +546,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        154152, length: 2006,
+		at:        65018, length: 879,
 	},
 	{
 		id: "paypal", baseURL: "https://api-m.paypal.com",
@@ -554,7 +554,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"app_id"},
-		at:        156159, length: 1844,
+		at:        65897, length: 929,
 	},
 	{
 		id: "perplexity", baseURL: "https://api.perplexity.ai",
@@ -562,7 +562,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pplx-"},
 		pins:      []string(nil),
-		at:        158004, length: 834,
+		at:        66826, length: 514,
 	},
 	{
 		id: "pinecone", baseURL: "https://api.pinecone.io",
@@ -570,7 +570,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"pcsk_"},
 		pins:      []string(nil),
-		at:        158839, length: 1930,
+		at:        67340, length: 891,
 	},
 	{
 		id: "postgres", baseURL: "",
@@ -578,7 +578,7 @@ var index = []indexed{
 		shared:    []string{"DATABASE_URL"},
 		prefixes:  []string{"postgres://", "postgresql://"},
 		pins:      []string{"database"},
-		at:        160770, length: 4541,
+		at:        68231, length: 1509,
 	},
 	{
 		id: "postmark-account", baseURL: "https://api.postmarkapp.com",
@@ -586,7 +586,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        165312, length: 1429,
+		at:        69740, length: 751,
 	},
 	{
 		id: "postmark", baseURL: "https://api.postmarkapp.com",
@@ -594,7 +594,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"server_id"},
-		at:        166742, length: 1550,
+		at:        70491, length: 792,
 	},
 	{
 		id: "redis", baseURL: "",
@@ -602,7 +602,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"redis://", "rediss://", "valkey://", "valkeys://"},
 		pins:      []string(nil),
-		at:        168293, length: 4325,
+		at:        71283, length: 1424,
 	},
 	{
 		id: "replicate", baseURL: "https://api.replicate.com/v1",
@@ -610,7 +610,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"r8_"},
 		pins:      []string{"account"},
-		at:        172619, length: 1435,
+		at:        72707, length: 733,
 	},
 	{
 		id: "resend", baseURL: "https://api.resend.com",
@@ -618,7 +618,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"re_"},
 		pins:      []string(nil),
-		at:        174055, length: 2278,
+		at:        73440, length: 893,
 	},
 	{
 		id: "sendgrid", baseURL: "https://api.sendgrid.com",
@@ -626,7 +626,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"SG."},
 		pins:      []string(nil),
-		at:        176334, length: 1996,
+		at:        74333, length: 941,
 	},
 	{
 		id: "sentry", baseURL: "https://sentry.io",
@@ -634,7 +634,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sntrys_", "sntryu_"},
 		pins:      []string{"organization", "user_id"},
-		at:        178331, length: 2073,
+		at:        75274, length: 976,
 	},
 	{
 		id: "shopify", baseURL: "https://{{shop}}.myshopify.com",
@@ -642,7 +642,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"shpat_", "shpca_", "shppa_", "shpss_"},
 		pins:      []string(nil),
-		at:        180405, length: 2115,
+		at:        76250, length: 990,
 	},
 	{
 		id: "slack-webhook", baseURL: "https://hooks.slack.com",
@@ -650,7 +650,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"https://hooks.slack.com/"},
 		pins:      []string(nil),
-		at:        182521, length: 2478,
+		at:        77240, length: 1067,
 	},
 	{
 		id: "slack", baseURL: "https://slack.com",
@@ -658,7 +658,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xoxb-", "xoxp-", "xoxa-", "xoxo-", "xoxs-", "xoxr-", "xoxc-", "xoxd-", "xoxe-", "xoxe.", "xapp-"},
 		pins:      []string{"team_id", "user_id"},
-		at:        185000, length: 5291,
+		at:        78307, length: 1577,
 	},
 	{
 		id: "snyk", baseURL: "https://api.snyk.io",
@@ -666,7 +666,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"snyk_uat.", "snyk_sat."},
 		pins:      []string{"username"},
-		at:        190292, length: 2171,
+		at:        79884, length: 886,
 	},
 	{
 		id: "sonarcloud", baseURL: "https://sonarcloud.io",
@@ -674,7 +674,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"squ_", "sqp_", "sqa_", "sqco_"},
 		pins:      []string(nil),
-		at:        192464, length: 1360,
+		at:        80770, length: 747,
 	},
 	{
 		id: "square", baseURL: "https://connect.squareup.com",
@@ -682,7 +682,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sq0atp-"},
 		pins:      []string{"client_id", "merchant_id"},
-		at:        193825, length: 2157,
+		at:        81517, length: 888,
 	},
 	{
 		id: "stripe", baseURL: "https://api.stripe.com",
@@ -690,7 +690,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"},
 		pins:      []string{"account", "mode"},
-		at:        195983, length: 4169,
+		at:        82405, length: 1233,
 	},
 	{
 		id: "supabase", baseURL: "https://api.supabase.com",
@@ -698,7 +698,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"sbp_"},
 		pins:      []string(nil),
-		at:        200153, length: 1104,
+		at:        83638, length: 588,
 	},
 	{
 		id: "tailscale", baseURL: "https://api.tailscale.com",
@@ -706,7 +706,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"tskey-"},
 		pins:      []string{"kind"},
-		at:        201258, length: 1545,
+		at:        84226, length: 689,
 	},
 	{
 		id: "telegram-bot", baseURL: "https://api.telegram.org",
@@ -714,7 +714,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"id"},
-		at:        202804, length: 1564,
+		at:        84915, length: 730,
 	},
 	{
 		id: "terraform-cloud", baseURL: "https://app.terraform.io",
@@ -722,7 +722,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"user"},
-		at:        204369, length: 1959,
+		at:        85645, length: 909,
 	},
 	{
 		id: "together", baseURL: "https://api.together.xyz/v1",
@@ -730,7 +730,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        206329, length: 1130,
+		at:        86554, length: 631,
 	},
 	{
 		id: "twilio-api-key", baseURL: "https://verify.twilio.com",
@@ -738,7 +738,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        207460, length: 2109,
+		at:        87185, length: 937,
 	},
 	{
 		id: "twilio", baseURL: "https://api.twilio.com",
@@ -746,7 +746,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"account_sid_end"},
-		at:        209570, length: 2737,
+		at:        88122, length: 1061,
 	},
 	{
 		id: "vault", baseURL: "own",
@@ -754,7 +754,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"hvs.", "hvb.", "hvr."},
 		pins:      []string{"entity", "namespace"},
-		at:        212308, length: 4401,
+		at:        89183, length: 1478,
 	},
 	{
 		id: "vercel-ai-gateway", baseURL: "https://ai-gateway.vercel.sh/v1",
@@ -762,7 +762,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vck_"},
 		pins:      []string(nil),
-		at:        216710, length: 977,
+		at:        90661, length: 553,
 	},
 	{
 		id: "vercel", baseURL: "https://api.vercel.com",
@@ -770,7 +770,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"vcp_", "vci_", "vca_", "vcr_"},
 		pins:      []string{"user"},
-		at:        217688, length: 2270,
+		at:        91214, length: 1010,
 	},
 	{
 		id: "voyage", baseURL: "https://api.voyageai.com/v1",
@@ -778,7 +778,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string(nil),
-		at:        219959, length: 1141,
+		at:        92224, length: 612,
 	},
 	{
 		id: "wandb", baseURL: "https://api.wandb.ai",
@@ -786,7 +786,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"wandb_v1_"},
 		pins:      []string{"user"},
-		at:        221101, length: 1597,
+		at:        92836, length: 793,
 	},
 	{
 		id: "x509", baseURL: "",
@@ -794,7 +794,7 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string(nil),
 		pins:      []string{"subject"},
-		at:        222699, length: 1420,
+		at:        93629, length: 618,
 	},
 	{
 		id: "xai", baseURL: "https://api.x.ai/v1",
@@ -802,6 +802,6 @@ var index = []indexed{
 		shared:    []string(nil),
 		prefixes:  []string{"xai-"},
 		pins:      []string{"team"},
-		at:        224120, length: 2932,
+		at:        94247, length: 968,
 	},
 }

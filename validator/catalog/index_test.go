@@ -2,16 +2,18 @@ package catalog
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"go/format"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write index.go, catalog.json and docs/providers anew from providers/*.yaml")
+var update = flag.Bool("update", false, "write index.go, catalog.deflated and docs/providers anew from providers/*.yaml")
 
 // sourceFiles are the files of the built-in providers, checked, in the order of their names.
 func sourceFiles(t testing.TB) []*file {
@@ -41,36 +43,75 @@ func sourceFiles(t testing.TB) []*file {
 // The binary has the files as JSON, and an index of what is known without reading one. Both
 // must say what the files say. `go generate` writes them.
 func TestIndexIsWhatTheFilesSay(t *testing.T) {
-	var index, blob bytes.Buffer
-	index.WriteString("package catalog\n\n//go:generate go test -run WhatTheFilesSay$ -update .\n\n" +
+	var text, blob bytes.Buffer
+	text.WriteString("package catalog\n\n//go:generate go test -run WhatTheFilesSay$ -update .\n\n" +
 		"// index is generated from providers/*.yaml.\nvar index = []indexed{\n")
 	for _, f := range sourceFiles(t) {
-		text := compact(t, f)
+		said := compact(t, f)
+		at, length := blob.Len(), 0
+		if *update {
+			length = deflate(t, &blob, said)
+		} else { // what deflates it anew may do so in other bytes
+			at, length = inBlob(t, f.ID, said)
+		}
 		r := f.Recognize
-		fmt.Fprintf(&index, "{\nid: %q, baseURL: %q,\nvariables: %#v,\nshared: %#v,\nprefixes: %#v,\npins: %#v,\nat: %d, length: %d,\n},\n",
-			f.ID, f.BaseURL, r.Variables, r.Shared, r.Prefix, newProvider(f).Pins(), blob.Len(), len(text))
-		blob.Write(text)
-		blob.WriteByte('\n')
+		fmt.Fprintf(&text, "{\nid: %q, baseURL: %q,\nvariables: %#v,\nshared: %#v,\nprefixes: %#v,\npins: %#v,\nat: %d, length: %d,\n},\n",
+			f.ID, f.BaseURL, r.Variables, r.Shared, r.Prefix, newProvider(f).Pins(), at, length)
 	}
-	index.WriteString("}\n")
-	code, err := format.Source(index.Bytes())
+	text.WriteString("}\n")
+	code, err := format.Source(text.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{"index.go": code, "catalog.json": blob.Bytes()} {
-		if *update {
-			if err := os.WriteFile(name, want, 0o644); err != nil {
+	if *update {
+		for name, text := range map[string][]byte{"index.go": code, "catalog.deflated": blob.Bytes()} {
+			if err := os.WriteFile(name, text, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
-		got, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what providers/*.yaml say; run go generate ./validator/catalog", name)
-		}
 	}
+	got, err := os.ReadFile("index.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, code) {
+		t.Errorf("index.go is not what providers/*.yaml say; %s", anew)
+	}
+}
+
+const anew = "run go generate ./validator/catalog"
+
+// deflate appends text to to, and returns how many bytes it took.
+func deflate(t *testing.T, to *bytes.Buffer, text []byte) int {
+	t.Helper()
+	before := to.Len()
+	w, err := flate.NewWriter(to, flate.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return to.Len() - before
+}
+
+// inBlob is where the binary has a file, which must say want there.
+func inBlob(t *testing.T, id string, want []byte) (at, length int) {
+	t.Helper()
+	for _, i := range index {
+		if i.id != id {
+			continue
+		}
+		if got, err := io.ReadAll(i.inflate()); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("catalog.deflated is not what %s.yaml says (%v); %s", id, err, anew)
+		}
+		return i.at, i.length
+	}
+	t.Errorf("index.go has no %s; %s", id, anew)
+	return 0, 0
 }
 
 // compact is f as JSON without what it does not say.

@@ -92,7 +92,7 @@ func TestEveryExampleIsValid(t *testing.T) {
 			t.Errorf("%s: %v", f, err)
 		}
 		text, _ := os.ReadFile(f)
-		if !strings.HasPrefix(string(text), "# yaml-language-server: $schema=") {
+		if filepath.Base(f) != "installed.yaml" && !strings.HasPrefix(string(text), "# yaml-language-server: $schema=") {
 			t.Errorf("%s does not name its schema in its first line", f)
 		}
 	}
