@@ -123,7 +123,12 @@ func document(d bsoncore.Document) bsoncore.Value {
 }
 
 func (s *server) scram() *scram.ServerConversation {
-	client, err := newClient(s.mechanism, "app", s.knows)
+	ours, err := newClient(s.mechanism, "app", s.knows) // for what MongoDB makes of a password
+	if err != nil {
+		panic(err)
+	}
+	hash := map[string]scram.HashGeneratorFcn{sha1: scram.SHA1, sha256: scram.SHA256}[s.mechanism]
+	client, err := hash.NewClientUnprepped("app", ours.password, "")
 	if err != nil {
 		panic(err)
 	}
@@ -131,7 +136,6 @@ func (s *server) scram() *scram.ServerConversation {
 	if err != nil {
 		panic(err)
 	}
-	hash := map[string]scram.HashGeneratorFcn{sha1: scram.SHA1, sha256: scram.SHA256}[s.mechanism]
 	made, err := hash.NewServer(func(string) (scram.StoredCredentials, error) { return stored, nil })
 	if err != nil {
 		panic(err)

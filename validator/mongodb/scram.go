@@ -1,14 +1,14 @@
 package mongodb
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // what SCRAM-SHA-1 of MongoDB makes of a password
+	"crypto/md5"            //nolint:gosec // what SCRAM-SHA-1 of MongoDB makes of a password
+	oldhashes "crypto/sha1" //nolint:gosec // SCRAM-SHA-1 itself
+	hashes "crypto/sha256"
 	"encoding/hex"
-	"strconv"
 
-	"github.com/xdg-go/scram"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+	"golang.org/x/text/secure/precis"
 
 	"github.com/livekey/livekey/validator/internal/login"
 )
@@ -25,18 +25,14 @@ const maxSteps = 4
 // login proves the password to the server, and the server to us: a server that does not
 // know the password cannot say that it is right. A refusal is returned.
 func (c *conversation) login(ctx context.Context, source, mechanism, user, password string) (map[string]any, error) {
-	client, err := newClient(mechanism, user, password)
+	steps, err := newClient(mechanism, user, password)
 	if err != nil {
-		return nil, login.Unsupported // a name or password that SASLprep forbids
-	}
-	steps := client.NewConversation()
-	first, err := steps.Step("")
-	if err != nil {
-		return nil, login.Unsupported
+		return nil, login.Unsupported // a password that no preparation allows
 	}
 	command := bsoncore.NewDocumentBuilder().AppendInt32("saslStart", 1).AppendString("mechanism", mechanism).
-		AppendBinary("payload", 0, []byte(first)).AppendInt32("autoAuthorize", 1).
+		AppendBinary("payload", 0, []byte(steps.first())).AppendInt32("autoAuthorize", 1).
 		AppendDocument("options", bsoncore.NewDocumentBuilder().AppendBoolean("skipEmptyExchange", true).Build())
+	proved := false
 	for range maxSteps {
 		answer, err := c.run(ctx, source, command)
 		if err != nil {
@@ -48,16 +44,18 @@ func (c *conversation) login(ctx context.Context, source, mechanism, user, passw
 		done, _ := answer.Lookup("done").BooleanOK()
 		_, payload, _ := answer.Lookup("payload").BinaryOK()
 		next := ""
-		if tooMuch(payload) {
-			return nil, errProtocol
-		}
-		if !steps.Done() {
-			if next, err = steps.Step(string(payload)); err != nil {
+		switch {
+		case steps.server == nil:
+			if next, err = steps.proof(string(payload)); err != nil {
+				return nil, errProtocol
+			}
+		case !proved:
+			if proved = steps.proved(string(payload)); !proved {
 				return nil, errProtocol
 			}
 		}
 		if done {
-			if !steps.Valid() {
+			if !proved {
 				return nil, errProtocol
 			}
 			return nil, nil
@@ -68,25 +66,13 @@ func (c *conversation) login(ctx context.Context, source, mechanism, user, passw
 	return nil, errProtocol
 }
 
-// mostRounds is a hundred times what servers ask for. Nothing ends the work once it has begun.
-const mostRounds = 1_500_000
-
-// tooMuch says whether a server asks for more rounds of hashing than any honest one.
-func tooMuch(payload []byte) bool {
-	_, rounds, said := bytes.Cut(payload, []byte(",i="))
-	if !said {
-		return false
-	}
-	n, err := strconv.Atoi(string(rounds))
-	return err != nil || n > mostRounds
-}
-
-func newClient(mechanism, user, password string) (*scram.Client, error) {
+func newClient(mechanism, user, password string) (*prover, error) {
 	if mechanism == sha256 {
-		return scram.SHA256.NewClient(user, password, "")
+		prepared, err := precis.OpaqueString.String(password)
+		return newProver(hashes.New, user, prepared), err
 	}
 	sum := md5.Sum([]byte(user + ":mongo:" + password)) //nolint:gosec // as above
-	return scram.SHA1.NewClientUnprepped(user, hex.EncodeToString(sum[:]), "")
+	return newProver(oldhashes.New, user, hex.EncodeToString(sum[:])), nil
 }
 
 func conversationID(answer bsoncore.Document) int32 {
