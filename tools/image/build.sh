@@ -12,6 +12,7 @@ cd "$(dirname "$0")/../.."
 
 out=${OUT:-build/livekey-image.tar}
 archs=${ARCHS:-amd64 arm64}
+limit=30 # MB of each architecture's program, before it is compressed
 mkdir -p "$(dirname "$out")"
 out=$(realpath "$out")
 
@@ -37,6 +38,7 @@ contents=()
 for arch in $archs; do
 	CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOEXPERIMENT=${GOEXPERIMENT-runtimesecret} \
 		go build -trimpath -buildvcs=$vcs -ldflags '-s -w' -o "$work/$arch" ./cmd/livekey
+	[ "$(stat -c %s "$work/$arch")" -le $((limit << 20)) ] || { echo "livekey for $arch is larger than $limit MB" >&2; exit 1; }
 	mkdir "$work/$arch.sbom"
 	for format in cdx spdx; do
 		tool sbom -binary "$work/$arch" -source "$PWD" -format $format -o "$work/$arch.sbom/livekey.$format.json"
