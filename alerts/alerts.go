@@ -82,4 +82,7 @@ type Env struct {
 	Name string // under alerts:
 	Log  *slog.Logger
 	HTTP *httpclient.Factory
+	// Places are where keys come from, by key: the paths of those that a source of this kind
+	// has. nil: nobody knows.
+	Places func(kind string) map[key.Name][]string
 }

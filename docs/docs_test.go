@@ -19,7 +19,7 @@ import (
 var kinds = config.Kinds{
 	Sources:  []string{"awssm", "env", "exec", "file", "kubernetes", "vault"},
 	Sinks:    []string{"directory", "env_file", "kubernetes_secret"},
-	Channels: []string{"alertmanager", "exec", "pagerduty", "slack", "webhook"},
+	Channels: []string{"alertmanager", "exec", "kubernetes_events", "pagerduty", "slack", "webhook"},
 }
 
 func TestEveryConfigOfTheReadmeIsGood(t *testing.T) {
@@ -38,7 +38,7 @@ func TestEveryConfigOfTheReadmeIsGood(t *testing.T) {
 // What the pages about kinds show has to be taken as it stands, beside a key.
 func TestEveryEntryOfThePagesIsGood(t *testing.T) {
 	t.Parallel()
-	for page, want := range map[string]int{"alerts.md": 5, "aws.md": 2, "exec.md": 1, "kubernetes.md": 1} {
+	for page, want := range map[string]int{"alerts.md": 6, "aws.md": 2, "exec.md": 1, "kubernetes.md": 1} {
 		blocks := regexp.MustCompile("(?s)```yaml\n((?:alerts|sources):\n.*?)```").FindAllStringSubmatch(read(t, page), -1)
 		if len(blocks) != want {
 			t.Errorf("%d entries found in %s, want %d", len(blocks), page, want)

@@ -83,6 +83,15 @@ type Environed interface {
 	Variables(locs []key.Location) []string
 }
 
+// A Noter keeps beside a record what is known of the keys in it, if the config of the source
+// says so. It changes nothing of the record, and makes none.
+type Noter interface {
+	Notes() bool
+	// Note replaces the note at loc by what text makes of the one that is there, "" if
+	// there is none; the same text is not written again.
+	Note(ctx context.Context, loc key.Location, text func(before string) string) error
+}
+
 // Env is what a kind's constructor is given beside its settings.
 type Env struct {
 	Name string // under sources:

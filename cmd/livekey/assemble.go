@@ -70,7 +70,7 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 		say(p.addOnChange(s, factory))
 	}
 	for name, c := range cfg.Alerts {
-		channel, err := channelKinds[c.Kind](alerts.Env{Name: name, Log: log.With("channel", name), HTTP: factory}, c.Settings)
+		channel, err := channelKinds[c.Kind](alerts.Env{Name: name, Log: log.With("channel", name), HTTP: factory, Places: p.placesOf}, c.Settings)
 		if say(err) {
 			p.channels[name] = channel
 		}
@@ -99,6 +99,20 @@ func assemble(cfg *config.Config, log *slog.Logger, own known) (*plan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// placesOf is where keys come from, of those that a source of this kind has.
+func (p *plan) placesOf(kind string) map[key.Name][]string {
+	all := map[key.Name][]string{}
+	for name, k := range p.cfg.Keys {
+		for _, ref := range k.From {
+			if p.cfg.Sources[ref.Source].Kind == kind && !slices.Contains(all[name], ref.Path) {
+				all[name] = append(all[name], ref.Path)
+			}
+		}
+		slices.Sort(all[name])
+	}
+	return all
 }
 
 // keepSources goes on with the sources of the plan before that were said the same: what

@@ -84,6 +84,7 @@ func (s *service) run(ctx context.Context, reload, refresh <-chan os.Signal) err
 	}
 	g.Go(func() error { s.refreshes(ctx, refresh); return nil })
 	g.Go(func() error { s.notify.run(ctx); return nil })
+	g.Go(func() error { s.notes(ctx); return nil })
 	g.Go(func() error { stayLean(ctx, s.ready); return nil })
 	return g.Wait()
 }

@@ -43,6 +43,7 @@ type prepared struct {
 	hasher  secret.Hasher
 	plan    *plan
 	lookers []holders.Looker
+	noted   []noted
 	keys    int // how many: cfg and plan let go of them once an engine has them
 	sinks   int
 }
@@ -104,7 +105,7 @@ func (g *ground) prepare(cfg *config.Config, log *slog.Logger) (*prepared, error
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	ready := &prepared{cfg: cfg, log: log, hasher: h, plan: p, keys: len(cfg.Keys), sinks: len(cfg.Sinks)}
+	ready := &prepared{cfg: cfg, log: log, hasher: h, plan: p, noted: p.noted(), keys: len(cfg.Keys), sinks: len(cfg.Sinks)}
 	if g.looks {
 		ready.lookers = lookers(cfg)
 	}

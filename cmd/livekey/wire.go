@@ -7,6 +7,7 @@ import (
 	"github.com/livekey/livekey/alerts"
 	"github.com/livekey/livekey/alerts/alertmanager"
 	execchannel "github.com/livekey/livekey/alerts/exec"
+	"github.com/livekey/livekey/alerts/kubernetesevents"
 	"github.com/livekey/livekey/alerts/pagerduty"
 	"github.com/livekey/livekey/alerts/slack"
 	"github.com/livekey/livekey/alerts/webhook"
@@ -80,11 +81,12 @@ var (
 	}
 
 	channelKinds = map[string]func(alerts.Env, config.Node) (alerts.Channel, error){
-		"alertmanager": alertmanager.FromConfig,
-		"exec":         execchannel.FromConfig,
-		"pagerduty":    pagerduty.FromConfig,
-		"slack":        slack.FromConfig,
-		"webhook":      webhook.FromConfig,
+		"alertmanager":      alertmanager.FromConfig,
+		"exec":              execchannel.FromConfig,
+		"kubernetes_events": kubernetesevents.FromConfig,
+		"pagerduty":         pagerduty.FromConfig,
+		"slack":             slack.FromConfig,
+		"webhook":           webhook.FromConfig,
 	}
 )
 

@@ -10,5 +10,5 @@ var testKinds = Kinds{
 var exampleKinds = Kinds{
 	Sources:  []string{"awssm", "env", "exec", "file", "kubernetes", "vault"},
 	Sinks:    []string{"directory", "env_file", "kubernetes_secret"},
-	Channels: []string{"alertmanager", "exec", "pagerduty", "slack", "webhook"},
+	Channels: []string{"alertmanager", "exec", "kubernetes_events", "pagerduty", "slack", "webhook"},
 }

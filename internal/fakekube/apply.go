@@ -15,6 +15,7 @@ type applied struct {
 	Metadata struct {
 		Labels      map[string]string `json:"labels"`
 		Annotations map[string]string `json:"annotations"`
+		UID         string            `json:"uid"` // that the object must have
 	} `json:"metadata"`
 	Type string            `json:"type"`
 	Data map[string][]byte `json:"data"`
@@ -80,6 +81,9 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, name string) {
 		size += len(v)
 	}
 	switch {
+	case want.Metadata.UID != "" && (!there || want.Metadata.UID != old.UID):
+		refuse(w, http.StatusConflict, "Conflict", "uid mismatch", details("secrets", name))
+		return
 	case len(causes) > 0:
 		d := details("secrets", name)
 		d["causes"] = causes

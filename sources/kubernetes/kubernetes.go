@@ -26,6 +26,8 @@ const refresh = time.Minute
 
 type settings struct {
 	kube.Config `yaml:",inline"`
+
+	Annotate bool `yaml:"annotate"` // keep what is known of the keys of a Secret on it
 }
 
 // Settings are those of an entry, for whoever describes the config.
@@ -33,8 +35,9 @@ func Settings() any { return settings{} }
 
 // Source reads from one cluster.
 type Source struct {
-	env    sources.Env
-	client *kube.Client
+	env      sources.Env
+	client   *kube.Client
+	annotate bool
 }
 
 // FromConfig checks the settings of a source. It does no I/O.
@@ -43,7 +46,7 @@ func FromConfig(env sources.Env, node config.Node) (sources.Source, error) {
 	if err := node.Decode(&s); err != nil {
 		return nil, err
 	}
-	return &Source{env: env, client: kube.New(s.Config, env.HTTP)}, s.Check(node)
+	return &Source{env: env, client: kube.New(s.Config, env.HTTP), annotate: s.Annotate}, s.Check(node)
 }
 
 // Fetch reads one Secret. Its errors wrap key.ErrNotFound or one of package kube's, and say
@@ -109,4 +112,5 @@ var (
 	_ sources.Watcher = (*Source)(nil)
 	_ sources.Linter  = (*Source)(nil)
 	_ sources.Pacer   = (*Source)(nil)
+	_ sources.Noter   = (*Source)(nil)
 )

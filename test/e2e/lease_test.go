@@ -1,13 +1,17 @@
 package e2e
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/livekey/livekey/internal/fakeissuer"
 	"github.com/livekey/livekey/internal/fakekube"
@@ -131,4 +135,75 @@ func visit(t *testing.T, address string) (code int, body string) {
 	b, err := io.ReadAll(resp.Body)
 	must(t, err)
 	return resp.StatusCode, string(b)
+}
+
+func TestALivekeyThatOnlyLooksSaysSoOnTheSecret(t *testing.T) {
+	t.Parallel()
+	s := fakekube.New()
+	server := httptest.NewServer(s)
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	w := newWorld(t)
+	w.vars["API"] = server.URL
+	w.environ = append(w.environ, "POD_NAME=livekey-0", "POD_NAMESPACE=prod")
+	w.configure(`
+sources:
+  kubernetes: {api: $API, annotate: true}
+keys:
+  A: {from: "kubernetes://prod/llm#A", provider: anthropic, base_url: $ISSUER}
+`)
+	text, err := os.ReadFile(w.path(configName))
+	must(t, err)
+	text = bytes.Replace(text, []byte("alerts:\n"), []byte("alerts:\n  cluster: {kind: kubernetes_events, api: "+server.URL+"}\n"), 1)
+	must(t, os.WriteFile(w.path(configName), text, 0o600))
+	says := func(parts ...string) func() error {
+		return func() error {
+			o, _ := s.Get("llm")
+			for _, part := range parts {
+				if !strings.Contains(o.Annotations["livekey.dev/status"], part) {
+					return fmt.Errorf("%q lacks %s", o.Annotations["livekey.dev/status"], part)
+				}
+			}
+			return nil
+		}
+	}
+	good, dead := w.newKey(), fakeissuer.NewAnthropicKey()
+	s.Put("llm", map[string][]byte{"A": []byte(good)}, "external-secrets")
+	w.start().awaitReady()
+	w.until("it says that the key lives, and that it gates nothing", patience, says(`"gates":false`, "does not gate", `"outcome":"live"`))
+	before, _ := s.Get("llm")
+	w.throughout("a verdict that stays is not written again", 3*time.Second, func() error {
+		if o, _ := s.Get("llm"); o.Version != before.Version {
+			return errors.New("it was")
+		}
+		return nil
+	})
+	s.Put("llm", map[string][]byte{"A": []byte(dead)}, "external-secrets")
+	w.until("it says that the new one is dead", patience, says(`"gates":false`, `"outcome":"dead"`, `"reason":"invalid"`))
+	o, _ := s.Get("llm")
+	if string(o.Data["A"]) != dead {
+		t.Error("it touched the data")
+	}
+	w.until("an Event is on the Secret", patience, func() error {
+		for _, e := range s.Written("events") {
+			about := e["involvedObject"].(map[string]any)
+			if e["reason"] == "CandidateRejected" && about["kind"] == "Secret" && about["name"] == "llm" && about["uid"] == o.UID {
+				return nil
+			}
+		}
+		return fmt.Errorf("%d Events", len(s.Written("events")))
+	})
+	for _, told := range []string{o.Annotations["livekey.dev/status"], fmt.Sprint(s.Written("events"))} {
+		for _, value := range []string{good, dead} {
+			if strings.Contains(told, value) {
+				t.Error("a value was told")
+			}
+		}
+	}
+	s.Delete("llm")
+	w.throughout("a Secret that is gone is not made again", 3*time.Second, func() error {
+		if _, there := s.Get("llm"); there {
+			return errors.New("it is there")
+		}
+		return nil
+	})
 }

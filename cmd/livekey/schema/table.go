@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/livekey/livekey/alerts/alertmanager"
 	execchannel "github.com/livekey/livekey/alerts/exec"
+	"github.com/livekey/livekey/alerts/kubernetesevents"
 	"github.com/livekey/livekey/alerts/pagerduty"
 	"github.com/livekey/livekey/alerts/slack"
 	"github.com/livekey/livekey/alerts/webhook"
@@ -34,10 +35,11 @@ var (
 		"kubernetes_secret": kubernetessecret.Settings(),
 	}
 	channelKinds = map[string]any{
-		"alertmanager": alertmanager.Settings(),
-		"exec":         execchannel.Settings(),
-		"pagerduty":    pagerduty.Settings(),
-		"slack":        slack.Settings(),
-		"webhook":      webhook.Settings(),
+		"alertmanager":      alertmanager.Settings(),
+		"exec":              execchannel.Settings(),
+		"kubernetes_events": kubernetesevents.Settings(),
+		"pagerduty":         pagerduty.Settings(),
+		"slack":             slack.Settings(),
+		"webhook":           webhook.Settings(),
 	}
 )
