@@ -4,6 +4,7 @@ package kubernetes
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -35,6 +36,7 @@ config:
     ANTHROPIC_API_KEY: {from: "kubernetes://llm#anthropic", provider: anthropic, base_url: $ISSUER}
   sinks:
     proved: {kind: kubernetes_secret, name: llm-proved, keys: all}
+  alerts: {kubernetes_events: {}}
   policy: {probe: 1s, confirm: {times: 3, over: 600ms}, budget: 1000000}
   startup_wait: 3s
   metrics: 0.0.0.0:$PORT
@@ -114,6 +116,10 @@ func TestTheChartLetsThroughWhatLives(t *testing.T) {
 	dead := fakeissuer.NewAnthropicKey()
 	w.secret("llm", map[string]string{secretField: dead})
 	w.until("the dead key was tried", func() error { return unless(w.issuer.Calls(dead) > 0, "no call") })
+	w.until("the Secret has an Event of it", func() error {
+		text, err := w.Try(http.MethodGet, w.path("events?fieldSelector=involvedObject.name%3Dllm,reason%3DCandidateRejected"), "")
+		return errors.Join(err, unless(strings.Contains(string(text), "CandidateRejected"), "there is none"))
+	})
 	w.during(2*time.Second, "with a dead candidate", w.proved(old))
 
 	next := w.newKey()
@@ -145,6 +151,8 @@ func TestTheChartLetsThroughWhatLives(t *testing.T) {
 		{"delete", "secrets", "llm-proved", false},
 		{"get", "configmaps", "", false},
 		{"create", "pods", "", false},
+		{"create", "events", "", true},
+		{"list", "events", "", false},
 		{"update", "leases", "livekey", true},
 		{"update", "leases", "other", false},
 		{"create", "leases", "", false},
