@@ -317,3 +317,22 @@ func TestAnySequenceReadsBackAsAMap(t *testing.T) {
 		must(t, j.f.Close())
 	})
 }
+
+func TestClearForgetsAllButTheEpoch(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir)
+	_, err := j.SetEpoch("salt")
+	must(t, err)
+	must(t, j.Put("d", "a", delivery{"app", 1}))
+	must(t, j.Clear())
+	must(t, j.PutSync("d", "b", delivery{"app", 2}))
+	must(t, j.Close())
+	again := open(t, dir)
+	var d delivery
+	if known, err := again.Get("d", "a", &d); known || err != nil {
+		t.Errorf("it remembers %+v, %v", d, err)
+	}
+	if known, err := again.Get("d", "b", &d); !known || err != nil || again.Epoch() != "salt" {
+		t.Errorf("after it: %v, %v, epoch %q", known, err, again.Epoch())
+	}
+}

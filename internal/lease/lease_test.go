@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -126,7 +127,6 @@ type fleet struct {
 	mu     sync.Mutex
 	atWork map[int]bool
 	terms  []Term
-	who    []int // of each term
 }
 
 func newFleet(t testing.TB, n int) *fleet {
@@ -154,7 +154,7 @@ func (f *fleet) start(i int) {
 func (f *fleet) work(ctx context.Context, i int, t Term) {
 	f.mu.Lock()
 	f.atWork[i] = true
-	f.terms, f.who = append(f.terms, t), append(f.who, i)
+	f.terms = append(f.terms, t)
 	if len(f.atWork) > 1 {
 		f.t.Errorf("two at work: %v", f.atWork)
 	}
@@ -174,6 +174,13 @@ func (f *fleet) worker() int {
 		return i
 	}
 	return -1
+}
+
+// begun are the terms so far.
+func (f *fleet) begun() []Term {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.terms)
 }
 
 func (f *fleet) stop() {
@@ -216,9 +223,11 @@ func TestOneWorksAndGoesOn(t *testing.T) {
 	in(t, 3, func(f *fleet) {
 		first := f.worker()
 		time.Sleep(time.Hour)
-		if f.worker() != first || len(f.terms) != 1 {
-			t.Errorf("%d works after %d, terms %v", f.worker(), first, f.terms)
+		if f.worker() != first || len(f.begun()) != 1 {
+			t.Errorf("%d works after %d, terms %v", f.worker(), first, f.begun())
 		}
+		f.server.mu.Lock()
+		defer f.server.mu.Unlock()
 		if n := f.server.writes; n < 1700 || n > 1900 {
 			t.Errorf("%d renewals in an hour", n)
 		}
@@ -281,8 +290,8 @@ func TestAShortOutageEndsNothing(t *testing.T) {
 			}
 			time.Sleep(8 * time.Second)
 		}
-		if f.worker() != first || len(f.terms) != 1 {
-			t.Errorf("%d works after %d, terms %v", f.worker(), first, f.terms)
+		if f.worker() != first || len(f.begun()) != 1 {
+			t.Errorf("%d works after %d, terms %v", f.worker(), first, f.begun())
 		}
 	})
 }
@@ -297,8 +306,8 @@ func TestClocksMeanNothing(t *testing.T) {
 				first := f.worker()
 				f.lines[first].set(trouble{skew: skew})
 				time.Sleep(10 * time.Minute)
-				if f.worker() != first || len(f.terms) != 1 {
-					t.Errorf("%d works after %d, terms %v", f.worker(), first, f.terms)
+				if f.worker() != first || len(f.begun()) != 1 {
+					t.Errorf("%d works after %d, terms %v", f.worker(), first, f.begun())
 				}
 				f.lines[first].set(trouble{cut: true})
 				if took := f.until(func(w int) bool { return w >= 0 && w != first }); took > 25*time.Second {
@@ -339,6 +348,11 @@ func TestWhoStopsLetsAnotherBeginAtOnce(t *testing.T) {
 	})
 }
 
+func last(f *fleet) Term {
+	all := f.begun()
+	return all[len(all)-1]
+}
+
 func TestATermSaysWhetherSomebodyElseWorkedBetween(t *testing.T) {
 	in(t, 1, func(f *fleet) {
 		again := func() Term {
@@ -347,9 +361,9 @@ func TestATermSaysWhetherSomebodyElseWorkedBetween(t *testing.T) {
 			f.all.Wait()
 			f.start(0)
 			f.until(func(w int) bool { return w == 0 })
-			return f.terms[len(f.terms)-1]
+			return last(f)
 		}
-		if first := f.terms[0]; first.Before != "" || first.Now != "uid/1" {
+		if first := f.begun()[0]; first.Before != "" || first.Now != "uid/1" {
 			t.Errorf("the first term is %+v", first)
 		}
 		if next := again(); next.Before != "uid/1" || next.Now != "uid/2" {
@@ -360,8 +374,8 @@ func TestATermSaysWhetherSomebodyElseWorkedBetween(t *testing.T) {
 		f.until(func(w int) bool { return w < 0 })
 		f.lines[0].set(trouble{})
 		f.until(func(w int) bool { return w == 0 })
-		if last := f.terms[len(f.terms)-1]; last.Before != "uid/2" || last.Now != "uid/2" {
-			t.Errorf("after an outage without another: %+v", last)
+		if end := last(f); end.Before != "uid/2" || end.Now != "uid/2" {
+			t.Errorf("after an outage without another: %+v", end)
 		}
 	})
 }
@@ -378,7 +392,7 @@ func TestAForeignWriteOfTheRecord(t *testing.T) {
 		}
 		write(func(*Record) {}) // a label
 		time.Sleep(time.Minute)
-		if f.worker() != first || len(f.terms) != 1 {
+		if f.worker() != first || len(f.begun()) != 1 {
 			t.Errorf("a label ended the term")
 		}
 		write(func(r *Record) { r.Holder = "somebody" })
