@@ -64,10 +64,13 @@ func TestAPodLivesWhateverBackendsDo(t *testing.T) {
 		if p := c.at("readinessProbe", "httpGet", "path"); p != "/ready" {
 			t.Errorf("%s is ready by %v", mode, p)
 		}
-		startup := c.at("startupProbe", "httpGet", "path")
-		if sidecar := mode == "sidecar"; (startup == "/ready") != sidecar || (c["restartPolicy"] == "Always") != sidecar {
-			t.Errorf("%s starts by %v, restartPolicy %v", mode, startup, c["restartPolicy"])
+		if sidecar := mode == "sidecar"; (c["lifecycle"] != nil) != sidecar || (c["restartPolicy"] == "Always") != sidecar {
+			t.Errorf("%s starts by %v, restartPolicy %v", mode, c["lifecycle"], c["restartPolicy"])
 		}
+	}
+	patient := livekey(t, spec(only(t, decode(t, app(t, "--set", "livekey.sidecar.hold=probe")), "Deployment")))
+	if patient.at("startupProbe", "httpGet", "path") != "/ready" || patient["lifecycle"] != nil {
+		t.Errorf("by a probe: %v, %v", patient["startupProbe"], patient["lifecycle"])
 	}
 }
 

@@ -34,6 +34,11 @@ func TestWhatIsRefused(t *testing.T) {
 			"read the Secret shop/more",
 		},
 		{
+			"an annotation that may not be written",
+			"config: {sources: {kubernetes: {annotate: true}}, keys: {K: {from: \"kubernetes://shop/llm#k\"}}}\nsecrets: [{name: llm, namespace: shop}]",
+			"{name: llm, namespace: shop, annotate: true}",
+		},
+		{
 			"a sink that may not be written",
 			"config: {keys: {K: {}}, sinks: {s: {kind: kubernetes_secret, namespace: shop, name: llm-proved}}}\nsecrets: [{name: llm, namespace: shop}]",
 			"{name: llm, namespace: shop, gate: true}",

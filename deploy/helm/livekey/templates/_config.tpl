@@ -63,10 +63,13 @@ Refuses a config that wants what `secrets` does not allow: the API server would 
 {{- if kindIs "map" $key.from }}{{ $references = values $key.from }}{{ end -}}
 {{- range $reference := compact $references -}}
 {{- $source := regexFind "^[^:]*" $reference -}}
-{{- $kind := (get ($.Values.config.sources | default dict) $source | default dict).kind | default $source -}}
+{{- $settings := get ($.Values.config.sources | default dict) $source | default dict -}}
+{{- $kind := $settings.kind | default $source -}}
 {{- if eq $kind "kubernetes" -}}
 {{- $path := regexReplaceAll "[?#].*$" (trimPrefix (printf "%s://" $source) $reference) "" -}}
-{{- include "livekey.granted" (dict "root" $ "grants" $grants "verb" "read" "path" $path "who" (printf "keys.%s" $name)) -}}
+{{- $needs := dict "root" $ "grants" $grants "verb" "read" "path" $path "who" (printf "keys.%s" $name) -}}
+{{- include "livekey.granted" $needs -}}
+{{- if $settings.annotate }}{{ include "livekey.granted" (set $needs "verb" "annotate") }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -84,7 +87,9 @@ Refuses a config that wants what `secrets` does not allow: the API server would 
 {{- $grant := get .grants $namespace | default dict -}}
 {{- if not (has (last $steps) (get $grant .verb | default list)) -}}
 {{- $entry := printf "{name: %s, namespace: %s}" (last $steps) $namespace -}}
-{{- if eq .verb "write" -}}
+{{- if eq .verb "annotate" -}}
+{{- $entry = printf "{name: %s, namespace: %s, annotate: true}" (last $steps) $namespace -}}
+{{- else if eq .verb "write" -}}
 {{- $entry = printf "{name: %s, namespace: %s, gate: true}, or of {name: %s, namespace: %s, write: true}" (trimSuffix "-proved" (last $steps)) $namespace (last $steps) $namespace -}}
 {{- end -}}
 {{- fail (printf "config.%s needs the right to %s the Secret %s/%s, which no entry of secrets gives: there has to be one of %s" .who .verb $namespace (last $steps) $entry) -}}

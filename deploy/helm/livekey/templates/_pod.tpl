@@ -39,11 +39,17 @@ env:
 ports:
   - {name: metrics, containerPort: {{ $port }}}
 {{- if eq .Values.mode "sidecar" }}
-# The containers after this one start once it succeeds; a key that is dead keeps them waiting, so it may fail for a day.
+# The containers after this one start once this succeeds.
+{{- if eq .Values.sidecar.hold "command" }}
+lifecycle:
+  postStart:
+    exec: {command: [/livekey, wait, --timeout, {{ .Values.sidecar.timeout }}, --config, /etc/livekey/livekey.yaml]}
+{{- else }}
 startupProbe:
   httpGet: {path: /ready, port: metrics}
   periodSeconds: 1
   failureThreshold: 86400
+{{- end }}
 {{- end }}
 readinessProbe:
   httpGet: {path: /ready, port: metrics}
