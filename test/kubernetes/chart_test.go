@@ -225,7 +225,7 @@ func testSidecarOfTheChart(t *testing.T, hold string) {
 
 	w.secret("llm", map[string]string{secretField: live})
 	w.until("the app has the key that lives", p.saw(live))
-	w.until("the sidecar is ready", p.ready("livekey"))
+	w.until("the sidecar is ready", p.ready)
 	if hold == "probe" && p.restarts("livekey") != 0 || p.restarts("app") != 0 {
 		t.Error("a container had to be started again")
 	}

@@ -41,7 +41,7 @@ func TestThePodOfThePage(t *testing.T) {
 		}
 		return unless(false, "it said %+v", p.said())
 	})
-	w.until("the sidecar is ready", p.ready("livekey"))
+	w.until("the sidecar is ready", p.ready)
 }
 
 func read(t testing.TB, path string) string {

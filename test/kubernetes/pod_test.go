@@ -282,12 +282,8 @@ func (p *pod) alerts() ([]string, error) {
 	return all, err
 }
 
-// ready says whether Kubernetes holds a container for ready.
-func (p *pod) ready(container string) func() error {
-	return func() error {
-		return unless(p.container(container).Ready, "%s is not ready", container)
-	}
-}
+// ready says whether Kubernetes holds the sidecar for ready.
+func (p *pod) ready() error { return unless(p.container("livekey").Ready, "the sidecar is not ready") }
 
 // story is what somebody needs who wants to know why a test failed.
 func (p *pod) story() string {

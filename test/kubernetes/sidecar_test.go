@@ -24,7 +24,7 @@ func TestAppStartsOnceItsKeyIsProved(t *testing.T) {
 	w.secret(p.name, map[string]string{secretField: live})
 	w.until("the app starts", p.started)
 	w.until("the app has the key that lives", p.saw(live))
-	w.until("the sidecar is ready", p.ready("livekey"))
+	w.until("the sidecar is ready", p.ready)
 	if p.restarts("livekey") != 0 || p.restarts("app") != 0 {
 		t.Error("a container had to be started again")
 	}
@@ -61,7 +61,7 @@ func TestADeadCandidateStaysOutOfThePod(t *testing.T) {
 	w.secret(p.name, map[string]string{secretField: dead})
 	w.until("the sidecar alerts", p.opened("candidate_rejected"))
 	w.during(2*time.Second, "with a dead candidate", p.saw(live))
-	if err := p.ready("livekey")(); err != nil {
+	if err := p.ready(); err != nil {
 		t.Errorf("a key that was refused makes the pod unready: %v", err)
 	}
 	for _, s := range p.said() {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/livekey/livekey/test/namespace"
 	"github.com/livekey/livekey/test/need"
+	"github.com/livekey/livekey/test/servers"
 )
 
 // The images that every cluster has.
@@ -65,7 +66,7 @@ var (
 // The package's TestMain calls Stop. Without LIVEKEY_TEST the test is skipped.
 func Boot(t *testing.T, promise string) *Cluster {
 	t.Helper()
-	need.All(t, promise, need.Linux, need.Root, need.Program("containerd"), need.Program("runc"), need.Program("nsenter"), need.Program("ip"))
+	need.All(t, promise, servers.KubernetesNeeds...)
 	bootOnce.Do(func() { theCluster, bootErr = boot() })
 	if bootErr != nil {
 		t.Fatal(bootErr)

@@ -7,14 +7,17 @@ import (
 	"os"
 	"time"
 
+	"github.com/livekey/livekey/test/need"
 	"github.com/livekey/livekey/test/servers"
 )
 
+type server struct {
+	what  string
+	build func() (string, error)
+}
+
 func main() {
-	for _, server := range []struct {
-		what  string
-		build func() (string, error)
-	}{
+	all := []server{
 		{"the Vault server of the tests (some minutes the first time)", servers.BuildVault},
 		{"the readers of env files", servers.BuildDialects},
 		{"a FerretDB", servers.BuildFerretDB},
@@ -23,8 +26,11 @@ func main() {
 		{"kubeconform", servers.BuildKubeconform},
 		{"kustomize", servers.BuildKustomize},
 		{"the packer of images", servers.BuildImagePacker},
-		{"Kubernetes (ten minutes the first time)", servers.BuildKubernetes},
-	} {
+	}
+	if need.Has(servers.KubernetesNeeds...) {
+		all = append(all, server{"Kubernetes (ten minutes the first time)", servers.BuildKubernetes})
+	}
+	for _, server := range all {
 		fmt.Fprintln(os.Stderr, "building", server.what)
 		start := time.Now()
 		path, err := server.build()
