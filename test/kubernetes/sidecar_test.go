@@ -136,7 +136,7 @@ func TestAnEvictedPodEndsWithItsKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "of an evicted pod the sidecar ends last and cleans nothing that the app reads")
 	live := w.newKey()
-	p := w.podWith(live)
+	p := w.pod(edited(t, podManifest, "args: [-file,", "args: [-drain, 1s, -file,"), config, map[string]string{secretField: live})
 	w.until("the app has its key", p.saw(live))
 	// Somebody holds on to the pod, so that what became of its containers can be seen.
 	w.Must(t, http.MethodPatch, w.path("pods/"+p.name+"?fieldManager=holder"),
@@ -151,14 +151,17 @@ func TestAnEvictedPodEndsWithItsKeys(t *testing.T) {
 	w.until("both containers ended", func() error {
 		return unless(p.container("app").State.Terminated != nil && p.container("livekey").State.Terminated != nil, "not yet")
 	})
-	app, sidecar := p.container("app").State.Terminated, p.container("livekey").State.Terminated
-	if sidecar.FinishedAt.Before(app.FinishedAt) {
-		t.Errorf("the sidecar ended at %s, before the app at %s", sidecar.FinishedAt, app.FinishedAt)
+	for _, name := range []string{"app", "livekey"} {
+		if code := p.container(name).State.Terminated.ExitCode; code != 0 {
+			t.Errorf("%s ended with %d", name, code)
+		}
 	}
-	if app.ExitCode != 0 {
-		t.Errorf("the app ended with %d: it had no keys to the end", app.ExitCode)
+	all := p.said()
+	last := all[len(all)-1]
+	if last.Event != "stopped" || last.Keys[variable] != fingerprint(live) {
+		t.Errorf("the app %s with %q: it had no keys to the end", last.Event, last.Keys[variable])
 	}
-	if sidecar.ExitCode != 0 {
-		t.Errorf("the sidecar ended with %d", sidecar.ExitCode)
+	if !p.sidecarEnded().After(last.At) {
+		t.Errorf("the sidecar ended at %s, the app at %s", p.sidecarEnded(), last.At)
 	}
 }

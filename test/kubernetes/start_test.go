@@ -92,9 +92,22 @@ func TestAPodStartsDuringAnOutageOfOneIssuer(t *testing.T) {
 // sidecarStarted is when livekey began, by its first line.
 func (p *pod) sidecarStarted() time.Time {
 	p.t.Helper()
-	var line struct{ Time time.Time }
 	first, _, _ := bytes.Cut(p.log("livekey"), []byte("\n"))
-	if err := json.Unmarshal(first, &line); err != nil {
+	return p.timeOf(first)
+}
+
+// sidecarEnded is when livekey said the last that it said.
+func (p *pod) sidecarEnded() time.Time {
+	p.t.Helper()
+	lines := bytes.Split(bytes.TrimSpace(p.log("livekey")), []byte("\n"))
+	return p.timeOf(lines[len(lines)-1])
+}
+
+// timeOf is when livekey said a line.
+func (p *pod) timeOf(said []byte) time.Time {
+	p.t.Helper()
+	var line struct{ Time time.Time }
+	if err := json.Unmarshal(said, &line); err != nil {
 		p.t.Fatal(err)
 	}
 	return line.Time

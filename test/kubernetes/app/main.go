@@ -26,7 +26,7 @@ const lookEvery = 5 * time.Millisecond
 // A line is what the app says.
 type line struct {
 	At      time.Time         `json:"at"`
-	Event   string            `json:"event"` // started, read, called or failed
+	Event   string            `json:"event"` // started, read, called, failed or stopped
 	Keys    map[string]string `json:"keys,omitempty"`
 	Key     string            `json:"key,omitempty"`
 	Status  int               `json:"status,omitempty"`
@@ -38,6 +38,7 @@ func main() {
 	issuer := flag.String("issuer", "", "URL that is called with each new key")
 	export := flag.Bool("export", false, "first put the keys into the environment, as many entry points do")
 	variable := flag.String("env", "", "say what this variable has, instead of reading a file")
+	drain := flag.Duration("drain", 0, "how long it works on when it is stopped")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -49,7 +50,15 @@ func main() {
 		<-ctx.Done()
 		return
 	}
-	run := func() error { return follow(ctx, *file, *issuer) }
+	run := func() error {
+		if err := follow(ctx, *file, *issuer); err != nil {
+			return err
+		}
+		time.Sleep(*drain)
+		keys, err := read(*file)
+		say(line{Event: "stopped", Keys: fingerprints(keys)})
+		return err
+	}
 	if *export {
 		run = func() error { return exported(*file, *issuer) }
 	}
