@@ -102,6 +102,27 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 	}
 }
 
+// The pages of single issuers are listed by providers/README.md.
+func TestTheSiteListsEveryPage(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for _, pattern := range []string{"*.md", "migrate/*.md", "adr/*.md", "providers/README.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, found...)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ +- .*: (\S+\.md)$`).FindAllStringSubmatch(read(t, "../mkdocs.yml"), -1) {
+		got = append(got, m[1])
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("mkdocs.yml lists %v, there are %v", got, want)
+	}
+}
+
 func TestTheArchitectureNamesEveryPackage(t *testing.T) {
 	t.Parallel()
 	text := read(t, "ARCHITECTURE.md")
