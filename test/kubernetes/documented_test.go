@@ -19,13 +19,12 @@ func TestThePodOfThePage(t *testing.T) {
 	manifest, _, _ := strings.Cut(rest, "```")
 	manifest = edited(t, manifest,
 		"name: app}\nspec:\n", "name: $NAME}\nspec:\n  hostNetwork: true\n",
-		"image: livekey:dev\n", "image: localhost/livekey:dev\n      imagePullPolicy: Never\n",
-		"image: app:dev\n", "image: localhost/app:dev\n      imagePullPolicy: Never\n      args: [-file, /run/livekey/keys]\n",
+		"image: ghcr.io/livekey/livekey:0.1.0\n", "image: localhost/livekey:dev\n      imagePullPolicy: Never\n",
+		"image: example.com/app:1.0\n", "image: localhost/app:dev\n      imagePullPolicy: Never\n      args: [-file, /run/livekey/keys]\n",
 		"configMap: {name: livekey}", "configMap: {name: $NAME}",
 		"secretName: llm", "secretName: $NAME",
 		"port: 9474", "port: $PORT")
 	sidecar := edited(t, read(t, "../../configs/sidecar.yaml"),
-		"file: {path: /etc/livekey/keys}", "file: {path: /etc/livekey-keys}",
 		"    provider: anthropic\n", "    provider: anthropic\n    base_url: $ISSUER\n",
 		"    provider: openai\n", "    provider: openai\n    base_url: $ISSUER\n",
 		"0.0.0.0:9474", "0.0.0.0:$PORT")
