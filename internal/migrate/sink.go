@@ -153,7 +153,7 @@ func (r *reader) onChange(t *node, e *draft.Entry) {
 	}
 	told := toldBy(words)
 	if told == nil {
-		r.leave(line, t.path("command"), "livekey runs no shell: name a service, a signal or a program with an absolute path in on_change: docs/reload.md")
+		r.leave(line, t.path("command"), "livekey runs no shell, and hands no value to a program: name a service, a signal or a program with an absolute path in on_change: docs/reload.md")
 		return
 	}
 	if len(wait) > 0 {
@@ -164,8 +164,15 @@ func (r *reader) onChange(t *node, e *draft.Entry) {
 
 var serviceName = regexp.MustCompile(`^[A-Za-z0-9@_.:-]{1,200}$`)
 
-// plainWord needs no shell, and is too short for a value.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]{1,60}$`)
+var (
+	// plainWord means the same with a shell and without.
+	plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]{1,60}$`)
+	// argument has the form of a path, an option, a word, a signal or a small number: not
+	// that of a value, which must be in no config and in no argv.
+	argument = regexp.MustCompile(`^(?:/[A-Za-z0-9_./@-]{0,59}|--?[a-z][a-z-]{0,19}|-[A-Z]{1,8}|[a-z][a-z_.-]{0,19}|[A-Z]{2,8}|[0-9]{1,5})$`)
+	// hiding is an option that a value follows, whatever its form.
+	hiding = regexp.MustCompile(`(?i)^-.*(?:token|secret|pass|key|auth|cred|bearer|user)`)
+)
 
 // toldBy is a command as on_change says it; nil if it is more than livekey runs.
 func toldBy(words []string) []draft.Value {
@@ -199,7 +206,7 @@ func toldBy(words []string) []draft.Value {
 		return nil
 	}
 	for _, w := range words {
-		if !plainWord.MatchString(w) {
+		if !argument.MatchString(w) || hiding.MatchString(w) {
 			return nil
 		}
 	}
@@ -215,6 +222,9 @@ func (r *reader) exec(root *node) {
 			} else if c.scalar {
 				r.Command = strings.Fields(c.text)
 			}
+		}
+		if len(r.Command) > 0 && !plainWord.MatchString(r.Command[0]) { // such as TOKEN=value app
+			r.Command[0] = "PROGRAM"
 		}
 		if text, _ := x.field("restart_on_secret_changes"); text == "never" {
 			r.Never = true

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/hcl/ast"
 	"github.com/hashicorp/hcl/hcl/parser"
+	"github.com/hashicorp/hcl/hcl/scanner"
 	"github.com/hashicorp/hcl/hcl/token"
 )
 
@@ -42,17 +43,8 @@ func parse(text []byte) (_ *node, err error) {
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
 		return nil, errors.New("read config: JSON is not read: write it as HCL, which these tools read too")
 	}
-	depth := 0
-	for _, b := range text {
-		switch b {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		}
-		if depth > maxDepth {
-			return nil, errors.New("read config: it is nested too deep")
-		}
+	if tooDeep(text) {
+		return nil, errors.New("read config: it is nested too deep")
 	}
 	f, err := parser.ParseDontErrorOnDuplicateKeys(text)
 	if err != nil {
@@ -68,6 +60,27 @@ func parse(text []byte) (_ *node, err error) {
 	}
 	root.fill(list)
 	return root, nil
+}
+
+// tooDeep asks the scanner, since a bracket in a comment or a text closes nothing: the parser
+// calls itself for each level, and what ends its stack ends the process.
+func tooDeep(text []byte) bool {
+	depth := 0
+	s := scanner.New(text)
+	s.Error = func(token.Pos, string) {} // it would print
+	for {
+		switch s.Scan().Type {
+		case token.LBRACE, token.LBRACK:
+			depth++
+		case token.RBRACE, token.RBRACK:
+			depth--
+		case token.EOF, token.ILLEGAL: // the parser says what is wrong
+			return false
+		}
+		if depth > maxDepth {
+			return true
+		}
+	}
 }
 
 func (n *node) fill(list *ast.ObjectList) {
