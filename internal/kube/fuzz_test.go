@@ -13,7 +13,7 @@ import (
 func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(`{"kind":"Status","code":404,"reason":"NotFound","details":{"name":"a"}}`), 404)
 	f.Add([]byte(`{"type":"ADDED","object":{"metadata":{"resourceVersion":"1"}}}`+"\n"+`{"type":"ERROR","object":{"code":410}}`), 200)
-	f.Add([]byte(`{"data":{"A":"bGs=","B":null,"C":"\/"}}`), 200)
+	f.Add([]byte(`{"metadata":{"name":"a","resourceVersion":"1"},"data":{"A":"bGs=","B":null,"C":"\/"}}`), 200)
 	f.Fuzz(func(t *testing.T, body []byte, code int) {
 		of := Object{Resource: "secrets", Namespace: "prod", Name: "llm"}
 		if err := refusal("get", of, code, body, http.Header{}); err == nil || err.Error() == "" {
@@ -35,7 +35,7 @@ func FuzzEntry(f *testing.F) {
 	f.Add([]byte("a"))
 	f.Add([]byte{0xff, 0xfe, 0})
 	f.Fuzz(func(t *testing.T, value []byte) {
-		text, err := json.Marshal(map[string]any{"data": map[string][]byte{"A": value}})
+		text, err := json.Marshal(map[string]any{"metadata": Metadata{Name: "a", ResourceVersion: "1"}, "data": map[string][]byte{"A": value}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,18 @@ type Secret struct {
 	Data      map[string]Value `json:"data"`
 }
 
+// UnmarshalJSON takes no other object for a Secret without entries.
+func (s *Secret) UnmarshalJSON(text []byte) error {
+	type plain Secret
+	if err := json.Unmarshal(text, (*plain)(s)); err != nil {
+		return err
+	}
+	if s.Metadata.Name == "" || s.Metadata.ResourceVersion == "" {
+		return errors.New("no Secret")
+	}
+	return nil
+}
+
 // Value is one entry of a Secret, decoded.
 type Value struct{ secret.Value }
 
@@ -42,4 +54,8 @@ func (v *Value) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-var _ json.Unmarshaler = (*Value)(nil)
+var (
+	_ json.Unmarshaler = (*Value)(nil)
+	_ json.Unmarshaler = (*Secret)(nil)
+	_ json.Unmarshaler = (*Annotations)(nil)
+)

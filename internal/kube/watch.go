@@ -38,7 +38,32 @@ type Metadata struct {
 	UID             string            `json:"uid"`
 	ResourceVersion string            `json:"resourceVersion"`
 	Labels          map[string]string `json:"labels"`
-	Annotations     map[string]string `json:"annotations"`
+	Annotations     Annotations       `json:"annotations"`
+}
+
+// Annotations are those of an object, but for what kubectl last applied: of a Secret that is
+// all its values, as a text that any printer shows.
+type Annotations map[string]string
+
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// UnmarshalJSON leaves what kubectl last applied out before it becomes a text.
+func (a *Annotations) UnmarshalJSON(text []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return err
+	}
+	clear(raw[lastApplied])
+	delete(raw, lastApplied)
+	*a = make(Annotations, len(raw))
+	for name, one := range raw {
+		var s string
+		if err := json.Unmarshal(one, &s); err != nil {
+			return err
+		}
+		(*a)[name] = s
+	}
+	return nil
 }
 
 // Event is what happened to an object. It has no content: no value comes this way.
