@@ -9,14 +9,14 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
 )
 
 const (
-	socketMode = 0o660
+	socketMode = 0o660 // of Group
+	aloneMode  = 0o600 // where there is no Group
 	reportMode = 0o666 // for every consumer: who may speak for which key is asked of the kernel
 	folderMode = 0o711 // everybody passes through to the socket for reports, nobody else may list
 	// Group may use the socket beside the daemon's own user.
@@ -62,10 +62,12 @@ func listen(ctx context.Context, path string, mode fs.FileMode) (*net.UnixListen
 }
 
 func publish(fresh, path string, mode fs.FileMode) error {
+	if shared := shareWithGroup(fresh); !shared && mode == socketMode {
+		mode = aloneMode // its group is the user's own, or that of a pod's volumes
+	}
 	if err := os.Chmod(fresh, mode); err != nil {
 		return fmt.Errorf("set mode of socket: %w", err)
 	}
-	shareWithGroup(fresh)
 	if err := os.Rename(fresh, path); err != nil {
 		return fmt.Errorf("name socket: %w", err)
 	}
@@ -110,19 +112,16 @@ func makeFolder(dir string) error {
 	return nil
 }
 
-// shareWithGroup gives path to the admin group where there is one and we may.
-// Without it only the daemon's own user gets in, which is never too wide.
-func shareWithGroup(path string) {
+// shareWithGroup gives path to the admin group where there is one and we may, and says
+// whether it did.
+func shareWithGroup(path string) bool {
 	g, err := user.LookupGroup(Group)
 	if err != nil {
-		return
+		return false
 	}
 	gid, err := strconv.Atoi(g.Gid)
 	if err != nil {
-		return
+		return false
 	}
-	ours, _ := os.Getgroups()
-	if os.Geteuid() == 0 || os.Getegid() == gid || slices.Contains(ours, gid) {
-		_ = os.Chown(path, -1, gid)
-	}
+	return os.Chown(path, -1, gid) == nil // who is not root may give it to his own groups
 }
