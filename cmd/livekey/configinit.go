@@ -16,6 +16,7 @@ import (
 	"github.com/livekey/livekey/configs"
 	"github.com/livekey/livekey/internal/atomicfile"
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/doctor"
 	"github.com/livekey/livekey/internal/sandbox"
 	"github.com/livekey/livekey/internal/trusted"
 )
@@ -169,6 +170,9 @@ func asInstalled(path string) bool {
 
 // writeExample writes a config to edit.
 func (a *app) writeExample(path string) error {
+	if dir := filepath.Dir(path); doctor.Quote(dir) != dir { // it stands in YAML and in commands to paste
+		return misused("write config: an example names its folder, whose path must have no blanks and no signs of a shell; add --yes or --from-env-file FILE")
+	}
 	if err := writeConfig(path, starter(filepath.Dir(path))); err != nil {
 		return err
 	}
@@ -253,7 +257,7 @@ func startLines(path, named string, installed bool) []string {
 	}
 	flag := ""
 	if named != "" {
-		flag = " --config " + path
+		flag = " --config " + doctor.Quote(path)
 	}
 	return []string{"livekey once" + flag, "livekey run" + flag}
 }

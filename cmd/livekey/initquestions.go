@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/livekey/livekey/internal/config"
+	"github.com/livekey/livekey/internal/doctor"
 	"github.com/livekey/livekey/internal/draft"
 	"github.com/livekey/livekey/internal/key"
 )
@@ -243,8 +244,8 @@ func (i *interview) inFolder(folder string, names []string) ([]plannedKey, error
 		file := filepath.Join(folder, sortedVariables(k.subjectKey)[0])
 		keys[at].notes = []string{
 			"A file with the value alone, readable for whoever runs livekey. In bash:",
-			fmt.Sprintf("  umask 077; mkdir -p %s; read -rs k", folder),
-			fmt.Sprintf("  printf %%s \"$k\" > %s", file),
+			fmt.Sprintf("  umask 077; mkdir -p %s; read -rs k", doctor.Quote(folder)),
+			fmt.Sprintf("  printf %%s \"$k\" > %s", doctor.Quote(file)),
 		}
 	}
 	return keys, err

@@ -69,9 +69,9 @@ func unanswered(e *Evidence) *sign {
 	default:
 		return nil
 	}
-	s := &sign{seen: e.told(), fix: "ask again", command: "livekey check " + quote(string(e.Key))}
+	s := &sign{seen: e.told(), fix: "ask again", command: "livekey check " + Quote(string(e.Key))}
 	if e.Place == EnvFile {
-		s.command = fmt.Sprintf("livekey check --env-file %s %s", quote(e.File), quote(e.Variable))
+		s.command = fmt.Sprintf("livekey check --env-file %s %s", Quote(e.File), Quote(e.Variable))
 	}
 	if v.Reason == key.Unsupported {
 		s.fix, s.command = "have it asked as that says, or look into its issuer's console", e.page("keys")

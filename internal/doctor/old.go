@@ -24,9 +24,9 @@ func rotated(e *Evidence) *sign {
 	case Sink:
 		s.fix, s.command = "see why it is not delivered", "livekey status"
 	case Process:
-		s.fix, s.command = "deliver it, then start the process again", "livekey refresh "+quote(string(e.Key))
+		s.fix, s.command = "deliver it, then start the process again", "livekey refresh "+Quote(string(e.Key))
 	case Environment, EnvFile, Config:
-		s.fix, s.command = "take the current one", "livekey exec --key "+quote(string(e.Key))+" -- PROGRAM"
+		s.fix, s.command = "take the current one", "livekey exec --key "+Quote(string(e.Key))+" -- PROGRAM"
 	}
 	return s
 }

@@ -47,7 +47,7 @@ func unset(e *Evidence) *sign {
 	case Environment:
 		if a, ok := e.exported(); ok {
 			s.seen += fmt.Sprintf("; %s line %d exports it, so this shell was started before, or reads another file", a.File, a.Line)
-			s.fix, s.command = "read that file, and start the program from there", ". "+quote(a.File)
+			s.fix, s.command = "read that file, and start the program from there", ". "+Quote(a.File)
 		}
 	}
 	return s
@@ -61,7 +61,7 @@ func notExported(e *Evidence) *sign {
 		return &sign{
 			seen: fmt.Sprintf("%s line %d sets %s without export, and the file is written for a shell: programs that the shell starts do not get it",
 				e.File, e.Shell.Line, e.Variable),
-			fix: "write export before it, or read the file with set -a", command: fmt.Sprintf("set -a; . %s; set +a", quote(e.File)),
+			fix: "write export before it, or read the file with set -a", command: fmt.Sprintf("set -a; . %s; set +a", Quote(e.File)),
 		}
 	}
 	if e.Set || e.Place != Environment && e.Place != Process {
@@ -136,12 +136,12 @@ func notInUnit(e *Evidence) *sign {
 		s.hint = true
 	}
 	s.fix = "give the unit an EnvironmentFile= that has it, such as a sink of livekey"
-	s.command = "systemctl edit " + quote(e.Unit.Name)
+	s.command = "systemctl edit " + Quote(e.Unit.Name)
 	return s
 }
 
 // edit opens the env file.
-func (e *Evidence) edit() string { return "${EDITOR:-vi} " + quote(e.File) }
+func (e *Evidence) edit() string { return "${EDITOR:-vi} " + Quote(e.File) }
 
 // unsetting takes a setting away where it is. A program that reads an env file has the
 // shell's variables too, and the setting may be one of those.
@@ -170,9 +170,9 @@ func (e *Evidence) naming(variable, like string) string {
 func (p Running) editUnit() string {
 	switch {
 	case p.Unit != "":
-		return "systemctl edit " + quote(p.Unit)
+		return "systemctl edit " + Quote(p.Unit)
 	case p.UserUnit != "":
-		return "systemctl --user edit " + quote(p.UserUnit)
+		return "systemctl --user edit " + Quote(p.UserUnit)
 	}
 	return ""
 }
@@ -181,17 +181,17 @@ func (p Running) editUnit() string {
 func (e *Evidence) restart() string {
 	switch p := e.Process; {
 	case p.Unit != "":
-		return "systemctl restart " + quote(p.Unit)
+		return "systemctl restart " + Quote(p.Unit)
 	case p.UserUnit != "":
-		return "systemctl --user restart " + quote(p.UserUnit)
+		return "systemctl --user restart " + Quote(p.UserUnit)
 	case p.PID != 0:
 		return fmt.Sprintf("kill %d", p.PID)
 	}
 	return ""
 }
 
-// quote makes one word of text for a shell.
-func quote(text string) string {
+// Quote makes one word of text for a shell.
+func Quote(text string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:@%+,=~", r)
 	}

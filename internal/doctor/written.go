@@ -76,7 +76,7 @@ func (e *Evidence) rewrite() string {
 		return e.edit()
 	case Sink, Config:
 		if e.Held.From != "" {
-			return "livekey refresh " + quote(string(e.Key)) + "   # once it is stored anew in " + e.Held.From
+			return "livekey refresh " + Quote(string(e.Key)) + "   # once it is stored anew in " + e.Held.From
 		}
 	case Process:
 		return e.restart()
