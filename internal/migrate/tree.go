@@ -76,6 +76,7 @@ func tooDeep(text []byte) bool {
 			depth--
 		case token.EOF, token.ILLEGAL: // the parser says what is wrong
 			return false
+		default: // no bracket
 		}
 		if depth > maxDepth {
 			return true
