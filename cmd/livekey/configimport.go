@@ -64,7 +64,7 @@ func (a *app) importConfig(file string, variables []string, to string) error {
 	c.Head = []string{
 		fmt.Sprintf("livekey, from the %s config %s.", r.Tool, filepath.Base(file)),
 		"Every field with its default: configs/reference.yaml. Check this file with",
-		"  livekey config check",
+		"  livekey config check --config FILE",
 	}
 	c.Tail = leftLines(r)
 	if err := a.giveConfig(to, c.String()); err != nil {

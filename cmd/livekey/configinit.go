@@ -30,7 +30,8 @@ func (a *app) configInit() *cobra.Command {
 			".env files of the working folder and in the environment, and for Vault and AWS;\n" +
 			"asks which variables to deliver, where they live and who reads them; writes a\n" +
 			"commented config, proves its keys with one live call each, and says how to start\n" +
-			"it. No value goes into the config, and one that is there is never replaced.\n\n" +
+			"it. No value goes into the config, and one that somebody wrote is never\n" +
+			"replaced.\n\n" +
 			"Without a terminal nobody is asked: --yes and --from-env-file take what is\n" +
 			"found and the default of each question; without either, the config is an\n" +
 			"example to edit, and nothing is proved.\n\n" +
@@ -132,7 +133,7 @@ func (i *interview) text() string {
 	i.config.Head = []string{
 		"livekey: which keys to take from where, and who reads them.",
 		"Every field with its default: configs/reference.yaml. Check this file with",
-		"  livekey config check",
+		"  livekey config check --config FILE",
 		"A key is never written here, only where it is.",
 	}
 	i.config.Tail = []string{
@@ -176,7 +177,8 @@ func (a *app) writeExample(path string) error {
 	if err := writeConfig(path, starter(filepath.Dir(path))); err != nil {
 		return err
 	}
-	return a.say("wrote %s: edit it, put each key where its from: says, then run `livekey config check` and `livekey once`", path)
+	flag := configFlag(path, a.configFile)
+	return a.say("wrote %s: edit it, put each key where its from: says, then run `livekey config check%s` and `livekey once%s`", path, flag, flag)
 }
 
 func writeConfig(path, text string) error {
@@ -255,9 +257,15 @@ func startLines(path, named string, installed bool) []string {
 	default:
 		return []string{"systemctl enable --now livekey", "livekey wait app"}
 	}
-	flag := ""
-	if named != "" {
-		flag = " --config " + doctor.Quote(path)
-	}
+	flag := configFlag(path, named)
 	return []string{"livekey once" + flag, "livekey run" + flag}
+}
+
+// configFlag is what a command needs behind it to read the config at path, which the caller
+// named, or which is where every command looks.
+func configFlag(path, named string) string {
+	if named == "" {
+		return ""
+	}
+	return " --config " + doctor.Quote(path)
 }

@@ -11,7 +11,7 @@ import (
 // starterText is what `config init` writes. DIR and RUN are replaced.
 const starterText = `# livekey: which keys to take from where, and who reads them.
 # Every field with its default: configs/reference.yaml. Check this file with
-#   livekey config check
+#   livekey config check --config FILE
 # A key is never written here, only where it is.
 
 keys:
