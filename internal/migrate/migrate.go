@@ -63,7 +63,7 @@ func Read(text []byte, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r := &reader{run: o.Run}
+	r := &reader{run: o.Run, taken: map[string]bool{}, tried: map[string]int{}}
 	switch {
 	case root.any("auto_auth", "env_template", "cache", "listener", "api_proxy"):
 		r.Tool = VaultAgent
@@ -84,7 +84,9 @@ func Read(text []byte, o Options) (Result, error) {
 
 type reader struct {
 	Result
-	run string
+	run   string
+	taken map[string]bool // names of Sinks
+	tried map[string]int  // the last number behind a name
 }
 
 // leave says that something is left out.

@@ -244,6 +244,15 @@ exec { command = "TOKEN=CANARY app CANARY" env { custom = ["K=CANARY"] } }
 	}
 }
 
+// Ten thousand files of one name take no time to name: the test would not end otherwise.
+func TestManyFilesOfOneName(t *testing.T) {
+	const one = "template {\ndestination = \"/a\"\ncontents = \"{{with secret `a/b`}}A={{.Data.x}}{{end}}\"\n}\n"
+	r := read(t, strings.Repeat(one, 10_000))
+	if len(r.Sinks) != 10_000 || r.Sinks[0].Name != "a" || r.Sinks[1].Name != "a_2" || r.Sinks[9_999].Name != "a_10000" {
+		t.Errorf("%d sinks, the last is %s", len(r.Sinks), r.Sinks[len(r.Sinks)-1].Name)
+	}
+}
+
 // Whatever is read: it ends, it does not panic, and each of its sinks has a variable.
 func FuzzRead(f *testing.F) {
 	f.Add(inTemplate(`{{- with $s := secret "secret/data/a" -}}K="{{ $s.Data.data.f | trimSpace }}"{{ end }}`))

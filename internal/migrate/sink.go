@@ -87,6 +87,7 @@ func (r *reader) template(t *node) {
 		r.leave(t.line, "template", "some of its lines are no NAME=value: "+noTemplates)
 	}
 	r.Sinks = append(r.Sinks, e)
+	r.taken[e.Name] = true
 }
 
 // place reads mode and owner of a file.
@@ -246,7 +247,8 @@ func (r *reader) sinkName(path string) string {
 	}
 	base = base[:min(len(base), 40)]
 	name := base
-	for i := 2; slices.ContainsFunc(r.Sinks, func(e draft.Entry) bool { return e.Name == name }); i++ {
+	for i := max(2, r.tried[base]); r.taken[name]; i++ { // from where it ended the last time
+		r.tried[base] = i
 		name = fmt.Sprintf("%s_%d", base, i)
 	}
 	return name
