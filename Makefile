@@ -28,7 +28,7 @@ test: ## every test, with the race detector and the real servers; installs nothi
 	@test/run/test.sh
 
 e2e-kubernetes: ## the pods in a real cluster alone (needs root)
-	@test/run/test.sh ./test/kubernetes/...
+	@test/run/test.sh -v ./test/kubernetes/...
 
 image: ## build/livekey-image.tar, an OCI archive for amd64 and arm64, without Docker
 	@tools/image/build.sh
