@@ -84,10 +84,13 @@ func TestPublishIfEmptyDoesNotWaitForACallThatHangs(t *testing.T) {
 	w.configure("keys:\n  A: {from: file://$DIR/source/A, provider: anthropic, base_url: $ISSUER, policy: {on_unknown: publish_if_empty}}\n" + twoSinks)
 	want := map[string]string{"A": w.newKey()}
 	w.put("A", want["A"])
-	if r := w.livekey("once"); r.took > 4*time.Second || r.exit != 4 {
-		t.Errorf("once took %s and exits %d, not 4: it is delivered, and nobody proved it\n%s", r.took, r.exit, r.stderr)
+	if r := w.livekey("once"); r.took > 4*time.Second || r.exit != 0 {
+		t.Errorf("once took %s and exits %d, not 0: it is delivered unproved, as the config says\n%s", r.took, r.exit, r.stderr)
 	}
 	must(t, w.holds(want)())
+	if r := w.livekey("once", "--strict"); r.took > 4*time.Second || r.exit != 4 {
+		t.Errorf("once --strict took %s and exits %d, not 4: nobody proved what is there\n%s", r.took, r.exit, r.stderr)
+	}
 }
 
 func TestACallThatIsNeverAnsweredIsGivenUp(t *testing.T) {
