@@ -36,14 +36,20 @@ func TestTheDaemonSeesWhoHoldsAKeyThroughTheService(t *testing.T) {
 	w.run("systemctl", "start", "app", "stuck")
 	t.Cleanup(func() {
 		_, _ = w.try("systemctl", "unset-environment", "LEFT")
-		_, _ = w.try("systemctl", "stop", "app", "stuck", "livekey-holders.socket")
+		_, _ = w.try("systemctl", "stop", "app", "stuck")
+		_, _ = w.try("systemctl", "disable", "--now", "livekey-holders.socket")
 		_, _ = w.try("rm", "/etc/systemd/system/app.service", "/etc/systemd/system/stuck.service")
 	})
 
-	who, unseen := w.holdersOf()
-	if h := who["process app.service K"]; h.Stage != report.HeldCurrent || h.User != "app" || h.Variable != "K" {
-		t.Errorf("before the rotation, %+v\nunseen: %s", who, unseen)
-	}
+	var who map[string]report.Holder
+	var unseen string
+	w.until("the unit is seen with the version that it was started with", func() error { // once its process is its program
+		who, unseen = w.holdersOf()
+		if h := who["process app.service K"]; h.Stage != report.HeldCurrent || h.User != "app" || h.Variable != "K" {
+			return fmt.Errorf("%+v\nunseen: %s", who, unseen)
+		}
+		return nil
+	})
 	second := w.newKey("K")
 	w.until("the sink has the next version", w.has(appSink, "K="+second))
 	w.until("the unit has the version before", func() error {
