@@ -142,12 +142,18 @@ func (s *service) await(ctx context.Context) {
 	}
 }
 
-// atWork is the engine, or says who works instead.
+// atWork is the engine, or says who works instead. Only who waits for another is on standby:
+// one that is about to work is not ready before it does.
 func (s *service) atWork() (*started, error) {
 	if !s.standby.Load() {
 		return s.now.Load(), nil
 	}
-	return nil, fmt.Errorf("%w: %s has the lease %s", admin.ErrStandby, cmp.Or(s.elector.State().Holder, "nobody"), s.elector.Lock)
+	why := admin.ErrStandby
+	holder := s.elector.State().Holder
+	if holder == "" || holder == s.elector.Identity {
+		why = admin.ErrConflict
+	}
+	return nil, fmt.Errorf("%w: %s has the lease %s", why, cmp.Or(holder, "nobody"), s.elector.Lock)
 }
 
 // leased is what the status says of the lease; nil where there is none.
