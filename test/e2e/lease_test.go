@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -206,4 +207,30 @@ keys:
 		}
 		return nil
 	})
+}
+
+// Who has not heard of the Lease yet does not wait for another: a rollout that took it for
+// ready would end the one that works.
+func TestAReplicaThatHasHeardOfNobodyIsNotReady(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(server.Close)
+	w := newWorld(t)
+	w.vars["API"], w.vars["METRICS"] = server.URL, freeAddress(t)
+	w.environ = append(w.environ, "POD_NAME=livekey-0")
+	w.configure(gated)
+	w.start()
+	w.until("somebody answers", patience, func() error {
+		c, err := net.Dial("tcp", w.vars["METRICS"])
+		if err == nil {
+			_ = c.Close()
+		}
+		return err
+	})
+	if code, body := visit(t, "http://"+w.vars["METRICS"]+"/ready"); code != http.StatusServiceUnavailable {
+		t.Errorf("it is ready: %d %s", code, body)
+	}
+	if code, body := visit(t, "http://"+w.vars["METRICS"]+"/live"); code != http.StatusOK {
+		t.Errorf("it is not live: %d %s", code, body)
+	}
 }
